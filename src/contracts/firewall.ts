@@ -1,0 +1,1 @@
+export interface FirewallObject { kind: 'nft-table'; at: string; family: 'inet' | 'ip' | 'ip6' | 'bridge' | 'netdev' | 'arp'; name: string }

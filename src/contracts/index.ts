@@ -1,0 +1,6 @@
+export * from './errors.js'
+export type * from './store.js'
+export type * from './kernel-objects.js'
+export type * from './operations.js'
+export type * from './firewall.js'
+export type * from './ipam-driver.js'

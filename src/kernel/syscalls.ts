@@ -1,0 +1,117 @@
+import koffi from 'koffi'
+
+/**
+ * System calls of the calling thread, through the C library. Blocking, and some of them (setns, unshare) change
+ * the thread itself: only the kernel thread may load this file.
+ */
+const libc = koffi.load(null)
+
+const AS_ERRNO = -1
+
+/** A failed system call: which one, and errno. Converted to a CnmError by whoever knows what was attempted. */
+export class SystemCallError extends Error {
+  constructor(
+    readonly syscall: string,
+    readonly errno: number,
+  ) {
+    super(`${syscall}: errno ${errno}`)
+  }
+}
+
+type Call = (...args: unknown[]) => number
+
+function bind(name: string, signature: string): Call {
+  const native = libc.func(signature) as Call
+  return (...args) => {
+    for (;;) {
+      const result = native(...args)
+      if (result !== AS_ERRNO) return result
+      const errno = koffi.errno()
+      if (errno !== EINTR) throw new SystemCallError(name, errno)
+    }
+  }
+}
+
+const EINTR = 4
+
+const c = {
+  socket: bind('socket', 'int socket(int domain, int type, int protocol)'),
+  bind: bind('bind', 'int bind(int fd, const uint8_t *address, uint32_t length)'),
+  connect: bind('connect', 'int connect(int fd, const uint8_t *address, uint32_t length)'),
+  listen: bind('listen', 'int listen(int fd, int backlog)'),
+  getsockname: bind('getsockname', 'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)'),
+  setsockopt: bind('setsockopt', 'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
+  getsockopt: bind('getsockopt', 'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)'),
+  send: bind('send', 'intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
+  recv: bind('recv', 'intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)'),
+  open: bind('open', 'int open(const char *path, int flags, uint32_t mode)'),
+  close: bind('close', 'int close(int fd)'),
+  read: bind('read', 'intptr_t read(int fd, _Out_ uint8_t *buffer, size_t length)'),
+  write: bind('write', 'intptr_t write(int fd, const uint8_t *buffer, size_t length)'),
+  setns: bind('setns', 'int setns(int fd, int type)'),
+  unshare: bind('unshare', 'int unshare(int flags)'),
+  mount: bind('mount', 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)'),
+  umount2: bind('umount2', 'int umount2(const char *target, int flags)'),
+  fcntl: bind('fcntl', 'int fcntl(int fd, int command, intptr_t argument)'),
+}
+
+export const AF_UNIX = 1
+export const AF_INET = 2
+export const AF_INET6 = 10
+export const AF_NETLINK = 16
+export const SOCK_STREAM = 1
+export const SOCK_DGRAM = 2
+export const SOCK_RAW = 3
+export const SOCK_NONBLOCK = 0o4000
+export const SOCK_CLOEXEC = 0o2000000
+export const O_RDONLY = 0
+export const O_RDWR = 2
+export const O_CREAT = 0o100
+export const O_EXCL = 0o200
+export const O_CLOEXEC = 0o2000000
+export const CLONE_NEWNS = 0x20000
+export const CLONE_NEWNET = 0x40000000
+export const MS_RDONLY = 1
+export const MS_NOSUID = 2
+export const MS_NODEV = 4
+export const MS_NOEXEC = 8
+export const MS_REMOUNT = 32
+export const MS_BIND = 4096
+export const MS_REC = 16384
+export const MS_PRIVATE = 1 << 18
+export const MS_SLAVE = 1 << 19
+export const MS_SHARED = 1 << 20
+export const MNT_DETACH = 2
+export const MSG_PEEK = 2
+export const MSG_TRUNC = 0x20
+export const MSG_DONTWAIT = 0x40
+
+export const socket = (domain: number, type: number, protocol: number): number => c.socket(domain, type | SOCK_CLOEXEC, protocol)
+export const bindSocket = (fd: number, address: Uint8Array): number => c.bind(fd, address, address.length)
+export const connect = (fd: number, address: Uint8Array): number => c.connect(fd, address, address.length)
+export const listen = (fd: number, backlog: number): number => c.listen(fd, backlog)
+export const close = (fd: number): number => c.close(fd)
+export const open = (path: string, flags: number, mode = 0): number => c.open(path, flags | O_CLOEXEC, mode)
+export const setns = (fd: number, type: number): number => c.setns(fd, type)
+export const unshare = (flags: number): number => c.unshare(flags)
+export const mount = (source: string | null, target: string, type: string | null, flags: number, data: string | null = null): number =>
+  c.mount(source, target, type, flags, data)
+export const umount = (target: string, flags = MNT_DETACH): number => c.umount2(target, flags)
+export const fcntl = (fd: number, command: number, argument: number): number => c.fcntl(fd, command, argument)
+export const send = (fd: number, data: Uint8Array, flags = 0): number => c.send(fd, data, data.length, flags)
+/** Returns the length of the datagram; with MSG_TRUNC the real one, also when `buffer` was too small. */
+export const receive = (fd: number, buffer: Uint8Array, flags = 0): number => c.recv(fd, buffer, buffer.length, flags)
+export const read = (fd: number, buffer: Uint8Array): number => c.read(fd, buffer, buffer.length)
+export const write = (fd: number, data: Uint8Array): number => c.write(fd, data, data.length)
+
+export function setSocketOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
+  const bytes = typeof value === 'number' ? new Uint8Array(new Int32Array([value]).buffer) : value
+  c.setsockopt(fd, level, name, bytes, bytes.length)
+}
+
+export function socketAddress(fd: number): Uint8Array {
+  const bytes = new Uint8Array(128)
+  const length = [bytes.length]
+  c.getsockname(fd, bytes, length)
+  return bytes.subarray(0, length[0])
+}
