@@ -17,6 +17,8 @@ const NLMSG_DONE = 3
 const NLMSGERR_ATTR_MSG = 1
 const NLM_F_CAPPED = 0x100
 const NLM_F_ACK_TLVS = 0x200
+const EAGAIN = 11
+const ENOBUFS = 105
 const RECEIVE_BUFFER = 64 * 1024
 const DUMP_ATTEMPTS = 20
 
@@ -94,6 +96,24 @@ export class NetlinkSocket {
     return result
   }
 
+  /**
+   * Sends the messages and returns the acknowledgements that are queued when send(2) returns, without waiting for
+   * one from every message. For kernel interfaces that work synchronously and answer only some messages of a batch.
+   * When more answers came than the receive queue holds, the later ones are missing.
+   */
+  exchangeAtOnce(writer: MessageWriter): Acknowledgement[] {
+    this.#sequence = writer.nextSequence
+    sys.send(this.fd, writer.bytes())
+    const answers: Acknowledgement[] = []
+    for (;;) {
+      const datagram = this.#receiveQueued()
+      if (datagram === undefined) return answers
+      for (const message of messages(datagram)) {
+        if (message.type === NLMSG_ERROR) answers.push({ sequence: message.sequence, replies: [], ...acknowledgement(message) })
+      }
+    }
+  }
+
   /** One message with acknowledgement. */
   request(type: number, flags: number, body: (writer: MessageWriter) => void): Acknowledgement {
     const writer = this.writer()
@@ -143,6 +163,20 @@ export class NetlinkSocket {
 
   close(): void {
     sys.close(this.fd)
+  }
+
+  /** The next datagram if one is there. Only for acknowledgements: capped ones are smaller than any buffer of ours. */
+  #receiveQueued(): Uint8Array | undefined {
+    for (;;) {
+      try {
+        return this.#buffer.subarray(0, sys.receive(this.fd, this.#buffer, sys.MSG_DONTWAIT))
+      } catch (error) {
+        if (!(error instanceof sys.SystemCallError)) throw error
+        if (error.errno === EAGAIN) return undefined
+        // reported once for a queue that overran; what is queued can be read after it
+        if (error.errno !== ENOBUFS) throw error
+      }
+    }
   }
 
   /** One datagram, whole: its size is asked first, so that no reply is ever cut. */
