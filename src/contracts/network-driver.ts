@@ -1,0 +1,150 @@
+import type { Description } from './description.js'
+import type { JsonValue } from './store.js'
+
+/** One subnet of a network, with the address the network itself has on it. */
+export interface SubnetView {
+  /** `10.0.0.0/24` */
+  subnet: string
+  family: 4 | 6
+  /** `10.0.0.1`; absent when the driver needs none and none was asked for, or when the gateway mode reserves none. */
+  gateway?: string
+  /** Named reservations (`--aux-address`). */
+  reserved: Readonly<Record<string, string>>
+}
+
+/** A network as a driver sees it. */
+export interface NetworkView<N = unknown> {
+  readonly id: string
+  /** First 12 digits of the id: what kernel names are made of. */
+  readonly shortId: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** No way out and no way in, except from the host itself. */
+  readonly internal: boolean
+  readonly ipv4: boolean
+  readonly ipv6: boolean
+  readonly subnets: readonly SubnetView[]
+  /** What {@link NetworkDriver.networkOptions} made of the user's options. */
+  readonly options: N
+  /** What {@link NetworkDriver.beforeCreate} returned: kept in the network's record. */
+  readonly state?: JsonValue
+}
+
+export interface PortView {
+  protocol: 'tcp' | 'udp' | 'sctp'
+  /** Host addresses; empty: every address of the host. */
+  hostAddress?: string
+  hostPort: number
+  hostPortEnd?: number
+  containerPort: number
+}
+
+/** An endpoint that is, or is about to be, joined to a sandbox. */
+export interface EndpointView<E = unknown> {
+  readonly id: string
+  readonly shortId: string
+  readonly name: string
+  /** Name of the interface inside the sandbox. */
+  readonly interfaceName: string
+  readonly mac: string
+  /** With prefix length: `10.0.0.2/24`. */
+  readonly addresses: readonly { address: string; family: 4 | 6; gateway?: string }[]
+  readonly ports: readonly PortView[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly options: E
+  readonly state?: JsonValue
+}
+
+/** What a driver may need to know about the host, read before every description. */
+export interface HostFacts {
+  /** Name of the controller's instance: the nftables table, the owner in link aliases. */
+  readonly instance: string
+  /** The link of the default route in the main table, per family. */
+  readonly defaultRoute: { readonly 4?: { link: string; mtu: number }; readonly 6?: { link: string; mtu: number } }
+  /** Links of the host by name. */
+  readonly links: ReadonlyMap<string, HostLink>
+}
+
+export interface HostLink {
+  name: string
+  index: number
+  /** `bridge`, `veth`, `vlan`, `macvlan`; `device` for hardware and everything without a kind. */
+  type: string
+  mtu: number
+  mac?: string
+  up: boolean
+  master?: string
+  /** Owner, when one of ours made it. */
+  alias?: string
+}
+
+export interface DriverContext {
+  readonly instance: string
+  /** Directory for files of this driver; made on first use, mode 0700. */
+  readonly directory: string
+  /** The description of this network or endpoint is out of date: ask for a new one and apply the difference. */
+  changed(id: string): void
+  /** Something the user should know; becomes a `warning` event. */
+  warn(message: string, about?: string): void
+}
+
+export interface DriverCapabilities {
+  /** `local`: networks live on this host. `global`: in the cluster store. Default `local`. */
+  scope?: 'local' | 'global'
+  /** Endpoints may publish ports. Default false: asking for it is refused. */
+  publishesPorts?: boolean
+  /** More than one subnet per family. Default false. */
+  severalSubnets?: boolean
+  /**
+   * Whether a gateway address is reserved for the network: `always`, `unless-internal`, or `if-asked` (only the one the
+   * user gave). Default `always`.
+   */
+  gateway?: 'always' | 'unless-internal' | 'if-asked'
+  /** Addresses are managed. False: no pools, no addresses (host, null). Default true. */
+  addresses?: boolean
+  /** Endpoints of this driver use the host's own stack: only the host's sandbox can join. Default false. */
+  hostStack?: boolean
+  /** Endpoints have an interface. False: joining only records membership. Default true. */
+  interfaces?: boolean
+  /** How many networks of this driver may exist. Default: any number. */
+  singleton?: boolean
+  /** Names on this network resolve through the embedded resolver. Default true. */
+  resolver?: boolean
+}
+
+/**
+ * A network driver describes; it does not act. Given a network or an endpoint it returns what must exist in the
+ * kernel, and the engine makes it so. The hooks are for effects outside the kernel.
+ *
+ * @typeParam N the driver's network options, parsed
+ * @typeParam E the driver's endpoint options, parsed
+ */
+export interface NetworkDriver<N = unknown, E = unknown> {
+  readonly name: string
+  readonly capabilities?: DriverCapabilities
+  /**
+   * Parses the user's options, given as strings under the names users know. Must refuse what it does not know
+   * (`parseOptions` of libcnm/contracts does, and names the nearest known option).
+   * @throws CnmError ERR_CNM_UNKNOWN_OPTION, ERR_CNM_INVALID_ARGUMENT
+   */
+  networkOptions(raw: Readonly<Record<string, string>>): N
+  /** The same for endpoints. Without it every endpoint option is refused. */
+  endpointOptions?(raw: Readonly<Record<string, string>>): E
+  /** What must exist while the network does. */
+  network(network: NetworkView<N>, host: HostFacts): Description
+  /** What must exist while the endpoint is joined. */
+  endpoint(endpoint: EndpointView<E>, network: NetworkView<N>, host: HostFacts): Description
+
+  /** Once, before anything else is called. */
+  start?(context: DriverContext): Promise<void>
+  /** Once, when the controller closes; nothing is called afterwards. */
+  stop?(): Promise<void>
+  /** Before the first description of a network; may refuse by throwing. What it returns is kept as `network.state`. */
+  beforeCreate?(network: NetworkView<N>, host: HostFacts, signal: AbortSignal): Promise<JsonValue | void>
+  /** After everything described for the network has left the kernel. Must tolerate being called again. */
+  afterDelete?(network: NetworkView<N>, signal: AbortSignal): Promise<void>
+  /** Before an endpoint's first description; what it returns is kept as `endpoint.state`. */
+  beforeJoin?(endpoint: EndpointView<E>, network: NetworkView<N>, host: HostFacts, signal: AbortSignal): Promise<JsonValue | void>
+  /** After everything described for the endpoint has left the kernel. Must tolerate being called again. */
+  afterLeave?(endpoint: EndpointView<E>, network: NetworkView<N>, signal: AbortSignal): Promise<void>
+}

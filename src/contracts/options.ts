@@ -1,0 +1,83 @@
+import { CnmError } from './errors.js'
+
+/** How one option is read from its text. Throws an Error whose message says what is wrong with the value. */
+export type OptionParser<T> = (text: string) => T
+
+export const asText: OptionParser<string> = (text) => text
+
+/** The spellings that Go's strconv.ParseBool takes, since users know them. */
+export const asBoolean: OptionParser<boolean> = (text) => {
+  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true
+  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false
+  throw new Error('expected true or false')
+}
+
+export const asInteger =
+  (min: number, max: number): OptionParser<number> =>
+  (text) => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text) || value < min || value > max) throw new Error(`expected a whole number from ${min} to ${max}`)
+    return value
+  }
+
+export const asOneOf =
+  <const T extends string>(...values: T[]): OptionParser<T> =>
+  (text) => {
+    const found = values.find((value) => value === text)
+    if (found === undefined) throw new Error(`expected one of ${values.join(', ')}`)
+    return found
+  }
+
+/** Parsers by full option name. Two names for one thing: give both the same `to`. */
+export type OptionTable<T> = { readonly [name: string]: { readonly to: keyof T; readonly parse: OptionParser<T[keyof T]> } }
+
+/**
+ * Reads a driver's options. Every key must be in the table.
+ * @throws CnmError ERR_CNM_UNKNOWN_OPTION naming the key and the nearest known one; ERR_CNM_INVALID_ARGUMENT naming the
+ *   key and what its value should be
+ */
+export function parseOptions<T extends object>(raw: Readonly<Record<string, string>>, table: OptionTable<T>, defaults: T, what: string): T {
+  const result: T = { ...defaults }
+  for (const [name, text] of Object.entries(raw)) {
+    const entry = Object.hasOwn(table, name) ? table[name] : undefined
+    if (entry === undefined) throw unknownOption(name, Object.keys(table), what)
+    try {
+      result[entry.to] = entry.parse(text)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${what}: option ${name}=${text}: ${reason}`, { field: `options.${name}`, cause: error })
+    }
+  }
+  return result
+}
+
+/** The error for an option that nobody knows. */
+export function unknownOption(name: string, known: readonly string[], what: string): CnmError {
+  const nearest = nearestName(name, known)
+  const hint = nearest === undefined ? (known.length === 0 ? ' (it takes no options)' : '') : `; did you mean ${nearest}?`
+  return new CnmError('ERR_CNM_UNKNOWN_OPTION', `${what}: unknown option ${name}${hint}`, { field: `options.${name}` })
+}
+
+/** The known name with the fewest edits to `name`, if it is near enough to be a slip. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(3, Math.ceil(name.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate)
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const swap = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(swap, previous[column]! + 1, current[column - 1]! + 1))
+    }
+    previous = current
+  }
+  return previous[b.length]!
+}
