@@ -55,13 +55,13 @@ export interface EndpointView<E = unknown> {
   readonly state?: JsonValue
 }
 
-/** What a driver may need to know about the host, read before every description. */
+/** What a driver may need to know about the host, read before every description; never a list of everything there is. */
 export interface HostFacts {
   /** Name of the controller's instance: the nftables table, the owner in link aliases. */
   readonly instance: string
   /** The link of the default route in the main table, per family. */
   readonly defaultRoute: { readonly 4?: { link: string; mtu: number }; readonly 6?: { link: string; mtu: number } }
-  /** Links of the host by name. */
+  /** Links of the host by name: those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
   readonly links: ReadonlyMap<string, HostLink>
 }
 
@@ -130,6 +130,8 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   networkOptions(raw: Readonly<Record<string, string>>): N
   /** The same for endpoints. Without it every endpoint option is refused. */
   endpointOptions?(raw: Readonly<Record<string, string>>): E
+  /** Host links (an existing bridge, a parent) whose state this network's descriptions depend on; a change of one asks for them anew. */
+  hostLinks?(network: NetworkView<N>): readonly string[]
   /** What must exist while the network does. */
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */

@@ -1,0 +1,111 @@
+import type { Description } from './description.js'
+import type { PortView } from './network-driver.js'
+import type { JsonValue } from './store.js'
+
+/**
+ * What the store keeps: one record per object. A record carries its schema's version, and is checked against the
+ * schema when it is read.
+ */
+
+/**
+ * Where an object is in its life. `description` is what the kernel holds in phase `ready`. In the others it is what
+ * may be there in part: a start-up finds out, and finishes `leaving` and `deleting`, and undoes `creating` and
+ * `joining`.
+ */
+export type Phase = 'creating' | 'joining' | 'ready' | 'leaving' | 'deleting'
+
+export interface PoolRecord {
+  /** Id of the pool in its IPAM driver. */
+  id: string
+  family: 4 | 6
+  subnet: string
+  gateway?: string
+  /** The gateway was allocated by us and is given back with the pool. */
+  gatewayAllocated?: boolean
+  ranges: string[]
+  reserved: Record<string, string>
+}
+
+export interface NetworkRecord {
+  kind: 'network'
+  version: 1
+  id: string
+  name: string
+  created: string
+  phase: Phase
+  driver: string
+  internal: boolean
+  attachable: boolean
+  ipv4: boolean
+  ipv6: boolean
+  configOnly: boolean
+  configFrom?: string
+  labels: Record<string, string>
+  options: Record<string, string>
+  ipamDriver: string
+  ipamOptions: Record<string, string>
+  pools: PoolRecord[]
+  /** Name servers for everything on this network. */
+  dns: string[]
+  state?: JsonValue
+  description: Description
+}
+
+export interface EndpointAddressRecord {
+  pool: string
+  /** With prefix length. */
+  address: string
+  family: 4 | 6
+  gateway?: string
+  /** Asked for by the user: stays with the endpoint until it is deleted. */
+  static: boolean
+}
+
+export interface EndpointRecord {
+  kind: 'endpoint'
+  version: 1
+  id: string
+  name: string
+  created: string
+  phase: Phase
+  network: string
+  sandbox?: string
+  aliases: string[]
+  labels: Record<string, string>
+  options: Record<string, string>
+  addresses: EndpointAddressRecord[]
+  linkLocal: string[]
+  mac: string
+  /** Asked for by the user; otherwise given at join. */
+  wantedInterfaceName?: string
+  interfaceName?: string
+  gatewayPriority: number
+  sysctls: Record<string, string>
+  ports: PortView[]
+  state?: JsonValue
+  description: Description
+}
+
+export interface SandboxRecord {
+  kind: 'sandbox'
+  version: 1
+  id: string
+  name: string
+  created: string
+  phase: Phase
+  labels: Record<string, string>
+  /** `host`, or the path of the namespace. */
+  namespace: string
+  /** The namespace was made by us and goes with the sandbox. */
+  owned: boolean
+  hostname: string
+  dns: { servers: string[]; search: string[]; options: string[] }
+  extraHosts: Record<string, string>
+  description: Description
+}
+
+export interface AnyRecord {
+  network: NetworkRecord
+  endpoint: EndpointRecord
+  sandbox: SandboxRecord
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { CnmError } from '../contracts/errors.js'
+
+/** 64 hex digits, as users of container engines know ids. */
+export const newId = (): string => randomBytes(32).toString('hex')
+
+export const shortId = (id: string): string => id.slice(0, 12)
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/
+
+/** @throws CnmError ERR_CNM_INVALID_ARGUMENT */
+export function checkName(name: unknown, what: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return name
+  throw new CnmError(
+    'ERR_CNM_INVALID_ARGUMENT',
+    `${what}: ${JSON.stringify(name)} is no valid name: letters, digits, _ . - up to 128, the first one a letter or digit`,
+    { field: 'name' },
+  )
+}
+
+const INTERFACE = /^[^\s/:%]{1,15}$/
+
+/** A name that the kernel takes for an interface. @throws CnmError ERR_CNM_INVALID_ARGUMENT */
+export function checkInterfaceName(name: unknown, field: string): string {
+  if (typeof name === 'string' && INTERFACE.test(name) && name !== '.' && name !== '..' && name !== 'lo') return name
+  throw new CnmError(
+    'ERR_CNM_INVALID_ARGUMENT',
+    `${field}: ${JSON.stringify(name)} is no interface name: up to 15 bytes without spaces, '/', ':' or '%', and not lo`,
+    { field },
+  )
+}
+
+/** A random MAC address: locally administered, unicast. */
+export function newMac(): string {
+  const bytes = randomBytes(6)
+  bytes[0] = (bytes[0]! & 0xfc) | 0x02
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+}
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
+
+/** @throws CnmError ERR_CNM_INVALID_ARGUMENT */
+export function checkMac(mac: unknown, field: string): string {
+  const text = typeof mac === 'string' ? mac.toLowerCase().replaceAll('-', ':') : ''
+  if (!MAC.test(text)) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${JSON.stringify(mac)} is no MAC address`, { field })
+  if ((parseInt(text.slice(0, 2), 16) & 1) === 1)
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${text} is a multicast address, an interface cannot have it`, { field })
+  return text
+}

@@ -1,0 +1,76 @@
+import type { KernelObject } from '../contracts/kernel-objects.js'
+import { canonical } from './canonical.js'
+
+/** What makes two descriptions speak of the same kernel object. */
+export type Identity = string
+
+const ALL_ZERO_MAC = '00:00:00:00:00:00'
+const MAIN_TABLE = 254
+
+export function identity(object: KernelObject): Identity {
+  switch (object.kind) {
+    case 'namespace':
+      return `${object.at} namespace`
+    case 'link':
+      return `${object.at} link ${object.name}`
+    case 'address':
+      return `${object.at} address ${object.link} ${object.address}`
+    case 'route': {
+      const family = object.family ?? (object.destination.includes(':') || object.gateway?.includes(':') ? 6 : 4)
+      return `${object.at} route ${family} ${object.table ?? MAIN_TABLE} ${object.destination} ${object.metric ?? 0}`
+    }
+    case 'neighbour':
+      return `${object.at} neighbour ${object.link} ${object.address}${object.proxy ? ' proxy' : ''}`
+    case 'fdb': {
+      const flood = object.mac === ALL_ZERO_MAC ? ` ${object.destination ?? ''}` : ''
+      return `${object.at} fdb ${object.link} ${object.table ?? 'self'} ${object.mac} ${object.vlan ?? 0}${flood}`
+    }
+    case 'bridge-port':
+    case 'features':
+      return `${object.at} ${object.kind} ${object.link}`
+    case 'bridge-vlan':
+      return `${object.at} bridge-vlan ${object.link} ${object.id}${object.self ? ' self' : ''}`
+    case 'sysctl':
+      return `${object.at} sysctl ${object.path}`
+    case 'xfrm-state':
+      return `${object.at} xfrm-state ${object.destination} ${object.spi}`
+    case 'qdisc':
+      return `${object.at} qdisc ${object.link} ${object.parent ?? 'root'}`
+    case 'mount':
+      return `mount ${object.target}`
+    case 'xfrm-policy': {
+      const { direction, source, destination, protocol, sourcePort, destinationPort, mark } = object
+      return `${object.at} xfrm-policy ${canonical({ direction, source, destination, protocol, sourcePort, destinationPort, mark })}`
+    }
+    case 'policy-rule':
+      return `${object.at} policy-rule ${canonical(object)}`
+    case 'nft-table':
+      return `${object.at} nft-table ${object.family} ${object.name}`
+    default:
+      return firewallIdentity(object)
+  }
+}
+
+function firewallIdentity(object: Exclude<Extract<KernelObject, { kind: `nft-${string}` }>, { kind: 'nft-table' }>): Identity {
+  throw new Error(canonical(object))
+}
+
+/** The link that an object lives on and dies with, if any. */
+export function linkOf(object: KernelObject): string | undefined {
+  switch (object.kind) {
+    case 'address':
+    case 'neighbour':
+    case 'fdb':
+    case 'bridge-port':
+    case 'bridge-vlan':
+    case 'qdisc':
+    case 'features':
+      return object.link
+    case 'route':
+      return object.nextHops === undefined ? object.link : undefined
+    case 'sysctl':
+      return /^net\/ipv[46]\/(?:conf|neigh)\/([^/]+)\//.exec(object.path)?.[1]
+    default:
+      return undefined
+  }
+}
