@@ -60,9 +60,18 @@ export interface HostFacts {
   /** Name of the controller's instance: the nftables table, the owner in link aliases. */
   readonly instance: string
   /** The link of the default route in the main table, per family. */
-  readonly defaultRoute: { readonly 4?: { link: string; mtu: number }; readonly 6?: { link: string; mtu: number } }
+  readonly defaultRoute: { readonly 4?: HostRoute; readonly 6?: HostRoute }
+  /** The kernel has IPv6: it is neither left out nor switched off at boot. */
+  readonly ipv6: boolean
   /** Links of the host by name: those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
   readonly links: ReadonlyMap<string, HostLink>
+}
+
+export interface HostRoute {
+  link: string
+  mtu: number
+  /** Learned from a router advertisement (RTPROT_RA): the kernel forgets it when the host starts to forward, unless accept_ra is 2. */
+  advertised?: boolean
 }
 
 export interface HostLink {
@@ -74,8 +83,10 @@ export interface HostLink {
   mac?: string
   up: boolean
   master?: string
-  /** Owner, when one of ours made it. */
+  /** Owner, when one of ours made it: `libcnm:<instance>:<owner>`. */
   alias?: string
+  /** With prefix length: `10.0.0.1/24`, `fe80::1/64`. */
+  addresses: readonly string[]
 }
 
 export interface DriverContext {
@@ -84,6 +95,8 @@ export interface DriverContext {
   readonly directory: string
   /** The description of this network or endpoint is out of date: ask for a new one and apply the difference. */
   changed(id: string): void
+  /** The networks of this driver that exist or are being made, so that {@link NetworkDriver.beforeCreate} can refuse what two cannot share. */
+  networks(): readonly NetworkView[]
   /** Something the user should know; becomes a `warning` event. */
   warn(message: string, about?: string): void
 }
@@ -112,6 +125,13 @@ export interface DriverCapabilities {
   resolver?: boolean
 }
 
+export interface Announcements {
+  /** 0: none. */
+  count: number
+  /** Milliseconds between two. */
+  interval: number
+}
+
 /**
  * A network driver describes; it does not act. Given a network or an endpoint it returns what must exist in the
  * kernel, and the engine makes it so. The hooks are for effects outside the kernel.
@@ -132,10 +152,21 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   endpointOptions?(raw: Readonly<Record<string, string>>): E
   /** Host links (an existing bridge, a parent) whose state this network's descriptions depend on; a change of one asks for them anew. */
   hostLinks?(network: NetworkView<N>): readonly string[]
+  /**
+   * Whether a gateway address of this family is reserved for the network; overrides {@link DriverCapabilities.gateway}
+   * where the answer depends on options.
+   */
+  gateway?(options: N, family: 4 | 6, internal: boolean): 'always' | 'if-asked' | 'never'
   /** What must exist while the network does. */
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */
   endpoint(endpoint: EndpointView<E>, network: NetworkView<N>, host: HostFacts): Description
+  /**
+   * How often the addresses of an endpoint that has just joined are announced to its neighbours (gratuitous ARP,
+   * unsolicited neighbour advertisements). Without it: never. The core asks the kernel to announce by setting the
+   * interface's own MAC again; the description must switch on arp_notify and ndisc_notify for the interface.
+   */
+  announcements?(endpoint: EndpointView<E>, network: NetworkView<N>): Announcements
 
   /** Once, before anything else is called. */
   start?(context: DriverContext): Promise<void>
