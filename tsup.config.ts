@@ -13,7 +13,7 @@ export default defineConfig({
   platform: 'node',
   splitting: true,
   shims: true,
-  dts: true,
+  dts: process.env.LIBCNM_BUILD !== 'js',
   sourcemap: true,
   clean: true,
 })

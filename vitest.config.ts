@@ -1,14 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
-const slow = process.env.VM_RUN === '1' ? 20 : 1
+// The VM emulates its processor.
+const inVm = process.env.VM_RUN === '1'
+const slow = inVm ? 20 : 1
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/vm/**', 'node_modules/**'],
+    include: inVm ? ['test/vm/**/*.test.ts', 'test/kernel/**/*.test.ts'] : ['test/**/*.test.ts'],
+    exclude: inVm ? ['node_modules/**'] : ['test/vm/**', 'node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000 * slow,
     hookTimeout: 20_000 * slow,
+    setupFiles: ['test/isolation.ts'],
+    reporters: ['default', './test/reporter.ts'],
   },
 })
