@@ -28,19 +28,34 @@ export const asOneOf =
     return found
   }
 
+const LINK_NAME_BYTES = 15
+
+/** Name of a link as the kernel takes it: 1 to 15 bytes without `/`, `:`, `%` and white space. */
+export const asLinkName: OptionParser<string> = (text) => {
+  const length = new TextEncoder().encode(text).length
+  if (length < 1 || length > LINK_NAME_BYTES || /[/:%\s]/.test(text) || text === '.' || text === '..') {
+    throw new Error(`expected the name of a link: 1 to ${LINK_NAME_BYTES} bytes without "/", ":", "%" and white space`)
+  }
+  return text
+}
+
 /** Parsers by full option name. Two names for one thing: give both the same `to`. */
 export type OptionTable<T> = { readonly [name: string]: { readonly to: keyof T; readonly parse: OptionParser<T[keyof T]> } }
 
 /**
  * Reads a driver's options. Every key must be in the table.
  * @throws CnmError ERR_CNM_UNKNOWN_OPTION naming the key and the nearest known one; ERR_CNM_INVALID_ARGUMENT naming the
- *   key and what its value should be
+ *   key and what its value should be, or the two keys that mean the same
  */
 export function parseOptions<T extends object>(raw: Readonly<Record<string, string>>, table: OptionTable<T>, defaults: T, what: string): T {
   const result: T = { ...defaults }
+  const given = new Map<keyof T, string>()
   for (const [name, text] of Object.entries(raw)) {
     const entry = Object.hasOwn(table, name) ? table[name] : undefined
     if (entry === undefined) throw unknownOption(name, Object.keys(table), what)
+    const twin = given.get(entry.to)
+    if (twin !== undefined) throw givenTwice(name, twin, what)
+    given.set(entry.to, name)
     try {
       result[entry.to] = entry.parse(text)
     } catch (error) {
@@ -50,6 +65,9 @@ export function parseOptions<T extends object>(raw: Readonly<Record<string, stri
   }
   return result
 }
+
+const givenTwice = (name: string, twin: string, what: string): CnmError =>
+  new CnmError('ERR_CNM_INVALID_ARGUMENT', `${what}: options ${twin} and ${name} are two names for one thing`, { field: `options.${name}` })
 
 /** The error for an option that nobody knows. */
 export function unknownOption(name: string, known: readonly string[], what: string): CnmError {

@@ -29,9 +29,13 @@ const RANK: Record<KernelObjectKind, number> = {
   'xfrm-policy': 19,
 }
 const LINK_SYSCTL_RANK = 11
+const CONFIGURED_LINK_RANK = 13.5
 const GATEWAY_ROUTE_RANK = 16
 
-function rank(object: KernelObject): number {
+/** @param peers inner ends of the veth pairs that the transaction creates, as `place name` */
+function rank(object: KernelObject, peers: ReadonlySet<string>): number {
+  // Described apart from its pair, the inner end is to be changed (opened) once it has its sysctls and addresses.
+  if (object.kind === 'link' && object.type === 'existing' && peers.has(`${object.at} ${object.name}`)) return CONFIGURED_LINK_RANK
   if (object.kind === 'sysctl' && linkOf(object) !== undefined) return LINK_SYSCTL_RANK
   // A route through a gateway needs the route to that gateway first.
   if (object.kind === 'route' && (object.gateway !== undefined || object.nextHops !== undefined)) return GATEWAY_ROUTE_RANK
@@ -67,9 +71,13 @@ export function order(operations: readonly Operation[]): Operation[] {
 const reversed = <T>(list: T[]): T[] => list.reverse()
 
 function sorted(operations: Operation[]): Operation[] {
-  const byRank = operations.map((operation) => ({ operation, rank: rank(objectOf(operation)) })).sort((a, b) => a.rank - b.rank)
+  const peers = new Set(operations.flatMap((operation) => peerOf(objectOf(operation))))
+  const byRank = operations.map((operation) => ({ operation, rank: rank(objectOf(operation), peers) })).sort((a, b) => a.rank - b.rank)
   return afterDependencies(byRank.map(({ operation }) => operation))
 }
+
+const peerOf = (object: KernelObject): string[] =>
+  object.kind === 'link' && object.type === 'veth' ? [`${object.peer.at} ${object.peer.name}`] : []
 
 /** Keeps the order, but moves each link after its master and parent, and each chain after those it jumps to. */
 function afterDependencies(operations: Operation[]): Operation[] {

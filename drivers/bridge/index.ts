@@ -1,0 +1,3 @@
+export { bridge } from './bridge.js'
+export type { BridgeEndpointOptions } from './endpoint-options.js'
+export type { BridgeOptions } from './network-options.js'
