@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 // The VM emulates its processor.
@@ -8,7 +9,9 @@ export default defineConfig({
   test: {
     include: inVm ? ['test/vm/**/*.test.ts', 'test/kernel/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: inVm ? ['node_modules/**'] : ['test/vm/**', 'node_modules/**'],
+    // One process per file, each in namespaces of its own.
     pool: 'forks',
+    execArgv: ['--require', fileURLToPath(new URL('test/own-world.cjs', import.meta.url))],
     maxWorkers: 2,
     testTimeout: 20_000 * slow,
     hookTimeout: 20_000 * slow,

@@ -1,7 +1,8 @@
 // `npm test`: runs vitest in network, mount and process namespaces of its own, so that nothing it makes can reach the
 // machine, and everything ends with it. Plain Node; runs on a fresh clone: node test/run.mjs [vitest arguments]
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -52,11 +53,10 @@ function chooseWay() {
 async function inside(mode, args) {
   if (mode === 'probe') return
   new Socket({ fd: LIFELINE }).on('close', () => process.exit(143)).resume().unref()
-  const { enterPrivateWorld } = await import('./private-world.mjs')
-  for (const note of enterPrivateWorld(root)) console.log(`note: ${note}`)
-  const state = '/run/libcnm-test'
-  mkdirSync(join(state, 'tmp'), { recursive: true })
-  const code = await vitest(args, { LIBCNM_TEST_MODE: mode, LIBCNM_TEST_STATE: state, TMPDIR: join(state, 'tmp') })
+  const { enterOwnWorld, SHARED } = createRequire(import.meta.url)('./own-world.cjs')
+  for (const note of enterOwnWorld({ unshare: false, proc: true })) console.log(`note: ${note}`)
+  const temporary = join(SHARED, 'tmp')
+  const code = await vitest(args, { LIBCNM_TEST_MODE: mode, TMPDIR: temporary })
   process.exit(code)
 }
 
