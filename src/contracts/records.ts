@@ -1,4 +1,5 @@
 import type { Description } from './description.js'
+import type { RouteObject } from './kernel-objects.js'
 import type { PortView } from './network-driver.js'
 import type { JsonValue } from './store.js'
 
@@ -8,8 +9,8 @@ import type { JsonValue } from './store.js'
  */
 
 /**
- * Where an object is in its life. `description` is what the kernel holds in phase `ready`. In the others it is what
- * may be there in part: a start-up finds out, and finishes `leaving` and `deleting`, and undoes `creating` and
+ * Where an object is in its life. `description` is what the kernel holds in phase `ready` (what a sandbox wants follows
+ * from its own record and its endpoints'). In the others it is what may be there in part: a start-up finds out, and finishes `leaving` and `deleting`, and undoes `creating` and
  * `joining`.
  */
 export type Phase = 'creating' | 'joining' | 'ready' | 'leaving' | 'deleting'
@@ -47,6 +48,8 @@ export interface NetworkRecord {
   pools: PoolRecord[]
   /** Name servers for everything on this network. */
   dns: string[]
+  /** Of a config-only network: the subnets that networks made from it ask for. */
+  template?: JsonValue
   state?: JsonValue
   description: Description
 }
@@ -83,7 +86,9 @@ export interface EndpointRecord {
   sysctls: Record<string, string>
   ports: PortView[]
   state?: JsonValue
+  /** Without default routes: those are {@link gateways}, from which the sandbox takes one per family. */
   description: Description
+  gateways: RouteObject[]
 }
 
 export interface SandboxRecord {
@@ -101,7 +106,6 @@ export interface SandboxRecord {
   hostname: string
   dns: { servers: string[]; search: string[]; options: string[] }
   extraHosts: Record<string, string>
-  description: Description
 }
 
 export interface AnyRecord {

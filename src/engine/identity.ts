@@ -1,3 +1,4 @@
+import type { FirewallChain } from '../contracts/firewall.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import { canonical } from './canonical.js'
 
@@ -45,14 +46,26 @@ export function identity(object: KernelObject): Identity {
     case 'policy-rule':
       return `${object.at} policy-rule ${canonical(object)}`
     case 'nft-table':
-      return `${object.at} nft-table ${object.family} ${object.name}`
-    default:
-      return firewallIdentity(object)
+    case 'nft-chain':
+    case 'nft-set':
+      return `${object.at} ${object.kind} ${object.family} ${object.kind === 'nft-table' ? '' : `${object.table} `}${object.name}`
+    case 'nft-element':
+      return `${object.at} nft-element ${object.family} ${object.table} ${object.set.name} ${canonical(object.key)}`
   }
 }
 
-function firewallIdentity(object: Exclude<Extract<KernelObject, { kind: `nft-${string}` }>, { kind: 'nft-table' }>): Identity {
-  throw new Error(canonical(object))
+/** Chains that the rules of this one jump or go to. */
+export function chainTargets(chain: FirewallChain): string[] {
+  const targets = new Set<string>()
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, child] of Object.entries(value)) {
+      if ((key === 'jump' || key === 'goto') && typeof child === 'string') targets.add(child)
+      else visit(child)
+    }
+  }
+  visit(chain.rules)
+  return [...targets]
 }
 
 /** The link that an object lives on and dies with, if any. */

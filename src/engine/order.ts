@@ -1,7 +1,6 @@
 import type { KernelObject, KernelObjectKind } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
-import { chainTargets } from './identity.js'
-import { linkOf } from './identity.js'
+import { chainTargets, linkOf } from './identity.js'
 
 /**
  * What must be there before what. The firewall comes before links, so that nothing is reachable before the rules

@@ -1,0 +1,17 @@
+import type { IpamDriver } from '../contracts/ipam-driver.js'
+import type { Store } from '../contracts/store.js'
+import type { DriverSource } from './driver-registry.js'
+
+/** The drivers that come with the package, each loaded when a network first needs it. */
+export function builtInDrivers(): DriverSource[] {
+  return [
+    { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() as never },
+    { name: 'host', load: async () => (await import('../../drivers/host/index.js')).host() as never },
+    { name: 'null', load: async () => (await import('../../drivers/null/index.js')).nullDriver() as never },
+  ]
+}
+
+export async function builtInIpam(store: Store, pools?: readonly { base: string; size: number }[]): Promise<IpamDriver[]> {
+  const { ipam, nullIpam } = await import('../../drivers/ipam/index.js')
+  return [ipam({ store, pools }), nullIpam()]
+}

@@ -1,0 +1,113 @@
+import { EventEmitter } from 'eventemitter3'
+import { CnmError } from '../contracts/errors.js'
+import type { Core } from './core.js'
+import { createNetwork } from './network-create.js'
+import type { Network } from './network.js'
+import { openCore, type ControllerOptions } from './open.js'
+import type { NetworkOptions, SandboxOptions } from './options.js'
+import { createSandbox } from './sandbox-create.js'
+import type { Sandbox } from './sandbox.js'
+import type { ControllerEvents } from './events.js'
+import type { Filters } from './filters.js'
+
+/** A look at the objects of one kind. */
+export interface View<T> extends Iterable<T> {
+  readonly size: number
+  /** By name, id, or a prefix of the id that fits only one. @throws CnmError when there is none, or ERR_CNM_AMBIGUOUS */
+  get(key: string): T
+  /** Like {@link get}, without an error when there is none. */
+  find(key: string): T | undefined
+  /** In order of creation. */
+  list(options?: { filters?: Filters }): T[]
+  /** Deletes what nobody uses (networks without endpoints, sandboxes without them), as far as the filters match. Returns what went. */
+  prune(options?: { filters?: Filters }): Promise<{ deleted: string[] }>
+}
+
+/**
+ * The container network model on this host: networks, endpoints, sandboxes. One controller owns one instance; several
+ * instances live side by side without touching each other.
+ */
+export class Controller extends EventEmitter<ControllerEvents> implements AsyncDisposable {
+  readonly #core: Core
+  readonly #close: () => Promise<void>
+  #closing: Promise<void> | undefined
+  readonly networks: View<Network>
+  readonly sandboxes: View<Sandbox>
+
+  private constructor(core: Core, events: Forwarding, close: () => Promise<void>) {
+    super()
+    this.#core = core
+    this.#close = close
+    events.to = this
+    this.networks = view(core.networks, (network) => network.endpoints.length === 0 && !network.configOnly)
+    this.sandboxes = view(core.sandboxes, (sandbox) => sandbox.endpoints.length === 0)
+  }
+
+  /**
+   * Opens an instance: takes its lock, reads its records, and puts right what a crash or somebody else left.
+   * @throws CnmError ERR_CNM_INSTANCE_LOCKED naming the holder, ERR_CNM_NOT_PERMITTED, ERR_CNM_STORE_CORRUPT
+   */
+  static async open(options: ControllerOptions = {}): Promise<Controller> {
+    const events: Forwarding = { to: undefined }
+    const { core, close } = await openCore(options, (name, ...event) => void events.to?.emit(name, ...event))
+    return new Controller(core, events, close)
+  }
+
+  get instance(): string {
+    return this.#core.instance
+  }
+
+  /** @throws CnmError ERR_CNM_NETWORK_EXISTS, ERR_CNM_POOL_OVERLAP, ERR_CNM_UNKNOWN_OPTION, ERR_CNM_INVALID_ARGUMENT … */
+  createNetwork(options: NetworkOptions): Promise<Network> {
+    return createNetwork(this.#core, options)
+  }
+
+  /** @throws CnmError ERR_CNM_SANDBOX_EXISTS, ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT … */
+  createSandbox(options: SandboxOptions): Promise<Sandbox> {
+    return createSandbox(this.#core, options)
+  }
+
+  /** Ends what is under way, then lets go; networks and sandboxes stay as they are. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Where the core's events go; they begin before the controller exists. */
+interface Forwarding {
+  to: Controller | undefined
+}
+
+function view<T extends Network | Sandbox>(collection: Core['networks'] | Core['sandboxes'], unused: (object: T) => boolean): View<T> {
+  const objects = collection as unknown as Omit<View<T>, 'prune'>
+  return {
+    get size() {
+      return objects.size
+    },
+    get: (key) => objects.get(key),
+    find: (key) => objects.find(key),
+    list: (options) => objects.list(options),
+    [Symbol.iterator]: () => objects[Symbol.iterator](),
+    prune: (options) => prune(objects.list(options).filter(unused)),
+  }
+}
+
+/** What somebody began to use meanwhile is left alone. */
+async function prune(objects: readonly (Network | Sandbox)[]): Promise<{ deleted: string[] }> {
+  const deleted: string[] = []
+  const failures: unknown[] = []
+  for (const object of objects) {
+    try {
+      await object.delete()
+      deleted.push(object.name)
+    } catch (error) {
+      if (!(error instanceof CnmError && error.code === 'ERR_CNM_NETWORK_IN_USE')) failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'prune: some could not be deleted')
+  return { deleted }
+}

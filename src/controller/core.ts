@@ -1,0 +1,66 @@
+import type { Description, Owner } from '../contracts/description.js'
+import { CnmError } from '../contracts/errors.js'
+import type { IpamDriver } from '../contracts/ipam-driver.js'
+import type { HostFacts } from '../contracts/network-driver.js'
+import type { AnyRecord } from '../contracts/records.js'
+import type { JsonValue, Store, StoreChange } from '../contracts/store.js'
+import type { Engine } from '../engine/engine.js'
+import type { Kernel } from '../kernel/index.js'
+import type { Collection } from './collection.js'
+import type { DriverRegistry } from './driver-registry.js'
+import type { Endpoint } from './endpoint.js'
+import type { ControllerEvents } from './events.js'
+import type { Network } from './network.js'
+import type { Sandbox } from './sandbox.js'
+import type { Serial } from './serial.js'
+
+/** Tells the user of the controller. */
+export type Emit = <K extends keyof ControllerEvents>(name: K, ...event: ControllerEvents[K]) => void
+
+/** What the objects of one controller share. Internal: the public classes hold one each. */
+export interface Core {
+  readonly instance: string
+  readonly directory: string
+  readonly kernel: Kernel
+  readonly engine: Engine
+  readonly store: Store
+  readonly drivers: DriverRegistry
+  readonly ipam: ReadonlyMap<string, IpamDriver>
+  readonly serial: Serial
+  readonly networks: Collection<Network>
+  readonly sandboxes: Collection<Sandbox>
+  readonly endpoints: Map<string, Endpoint>
+  readonly events: { readonly emit: Emit }
+  readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Fails once the controller has been closed. @throws CnmError ERR_CNM_CLOSED */
+  alive(): void
+  hostFacts(links: readonly string[]): Promise<HostFacts>
+}
+
+type StoredRecord = AnyRecord[keyof AnyRecord]
+
+export const recordKey = (record: Pick<StoredRecord, 'kind' | 'id'>): string => `${record.kind}/${record.id}`
+export const ownerOf = (record: Pick<StoredRecord, 'kind' | 'id'>): Owner => `${record.kind}/${record.id}`
+
+/** Writes records, all or none; with `forget`, deletes others in the same commit. */
+export async function save(core: Core, records: readonly StoredRecord[], forget: readonly StoredRecord[] = []): Promise<void> {
+  const changes: StoreChange[] = records.map((record) => ({ put: recordKey(record), value: record as unknown as JsonValue }))
+  for (const record of forget) changes.push({ delete: recordKey(record) })
+  await core.store.commit(changes)
+}
+
+export function ipamDriver(core: Core, name: string): IpamDriver {
+  const driver = core.ipam.get(name)
+  if (driver === undefined) {
+    const known = [...core.ipam.keys()].join(', ')
+    throw new CnmError('ERR_CNM_DRIVER_NOT_FOUND', `no IPAM driver ${name}; there are: ${known}`, { field: 'ipam.driver' })
+  }
+  return driver
+}
+
+/** Ends the wait for something that cannot be interrupted itself. @throws CnmError ERR_CNM_ABORTED */
+export function abortable(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw new CnmError('ERR_CNM_ABORTED', `${what}: aborted`, { cause: signal.reason })
+}
+
+export type Changes = Map<Owner, Description | undefined>

@@ -1,0 +1,69 @@
+import { CnmError } from '../contracts/errors.js'
+import type { EndpointRecord } from '../contracts/records.js'
+import { takeAddresses } from './addresses.js'
+import { abortable, save } from './core.js'
+import { readEndpointOptions } from './endpoint-options.js'
+import { Endpoint } from './endpoint.js'
+import { checkName, newId, newMac } from './identifiers.js'
+import type { Network } from './network.js'
+import type { EndpointOptions } from './options.js'
+import { undoable } from './undo.js'
+import { validEndpoint } from './validation.js'
+import { driverOptions } from './views.js'
+
+/** Makes an endpoint: its addresses and its record. Nothing is in the kernel before it joins. */
+export async function createEndpoint(network: Network, input: EndpointOptions): Promise<Endpoint> {
+  const { core } = network
+  core.alive()
+  const options = validEndpoint(input)
+  checkName(options.name, 'endpoint')
+  for (const alias of options.aliases ?? []) checkName(alias, 'alias')
+  const read = readEndpointOptions(options)
+  const { guardedDriver } = network
+  const parsed = guardedDriver.endpointOptions(driverOptions(options.options ?? {}))
+  abortable(options.signal, `endpoint ${options.name}`)
+  return undoable(async (undo) => {
+    reserveName(network, options.name)
+    undo.push(() => network.endpointsByName.delete(options.name))
+    const record: EndpointRecord = {
+      kind: 'endpoint',
+      version: 1,
+      id: newId(),
+      name: options.name,
+      created: new Date().toISOString(),
+      phase: 'ready',
+      network: network.id,
+      aliases: [...(options.aliases ?? [])],
+      labels: { ...options.labels },
+      options: { ...options.options },
+      addresses: [],
+      linkLocal: read.linkLocal,
+      mac: read.mac ?? newMac(),
+      wantedInterfaceName: read.interfaceName,
+      gatewayPriority: options.gatewayPriority ?? 0,
+      sysctls: read.sysctls,
+      ports: [],
+      description: [],
+      gateways: [],
+    }
+    record.addresses = await takeAddresses(network, record.id, { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }, undo)
+    await save(core, [record])
+    undo.push(() => save(core, [], [record]))
+    const endpoint = new Endpoint(core, record, network, parsed)
+    network.endpointsByName.set(record.name, endpoint)
+    core.endpoints.set(record.id, endpoint)
+    core.events.emit('endpoint:create', { endpoint, network })
+    return endpoint
+  })
+}
+
+function reserveName(network: Network, name: string): void {
+  if (network.configOnly) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name} is config-only: it has no endpoints`, { object: `network ${network.name}` })
+  if (network.record.phase !== 'ready' || network.core.networks.find(network.id) !== network) {
+    throw new CnmError('ERR_CNM_NETWORK_NOT_FOUND', `network ${network.name} is gone`, { object: `network ${network.name}` })
+  }
+  if (network.endpointsByName.has(name)) {
+    throw new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already`, { object: `endpoint ${name}`, field: 'name' })
+  }
+  network.endpointsByName.set(name, undefined)
+}

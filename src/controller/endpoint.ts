@@ -1,0 +1,119 @@
+import { CnmError } from '../contracts/errors.js'
+import type { EndpointView } from '../contracts/network-driver.js'
+import type { EndpointRecord } from '../contracts/records.js'
+import { giveAddressesBack } from './addresses.js'
+import { save, type Core } from './core.js'
+import { joinSandbox, leaveSandbox } from './endpoint-join.js'
+import { inspectEndpoint, type EndpointInspection } from './inspect.js'
+import type { Network } from './network.js'
+import type { OperationOptions } from './options.js'
+import type { Sandbox } from './sandbox.js'
+import { endpointView } from './views.js'
+
+/** One interface on one network. Made by {@link Network.createEndpoint}; carries traffic while joined to a sandbox. */
+export class Endpoint {
+  /** @internal */
+  readonly core: Core
+  /** @internal */
+  record: EndpointRecord
+  /** The network it belongs to. */
+  readonly network: Network
+  /** @internal the driver's options, parsed */
+  readonly driverOptions: unknown
+
+  /** @internal */
+  constructor(core: Core, record: EndpointRecord, network: Network, options: unknown) {
+    this.core = core
+    this.record = record
+    this.network = network
+    this.driverOptions = options
+  }
+
+  get id(): string {
+    return this.record.id
+  }
+  get name(): string {
+    return this.record.name
+  }
+  get created(): Date {
+    return new Date(this.record.created)
+  }
+  get labels(): Readonly<Record<string, string>> {
+    return this.record.labels
+  }
+  get aliases(): readonly string[] {
+    return this.record.aliases
+  }
+  /** With prefix length: `['10.10.0.128/24']`. */
+  get addresses(): string[] {
+    return this.record.addresses.map(({ address }) => address)
+  }
+  get mac(): string {
+    return this.record.mac
+  }
+  /** Name of the interface inside the sandbox; absent while not joined. */
+  get interfaceName(): string | undefined {
+    return this.record.interfaceName
+  }
+  get ports(): EndpointRecord['ports'] {
+    return this.record.ports
+  }
+  /** The sandbox it is joined to. */
+  get sandbox(): Sandbox | undefined {
+    return this.record.sandbox === undefined ? undefined : this.core.sandboxes.find(this.record.sandbox)
+  }
+
+  /**
+   * Puts the interface into a sandbox.
+   * @throws CnmError ERR_CNM_ENDPOINT_JOINED, ERR_CNM_INTERFACE_EXISTS; whatever the kernel refuses
+   */
+  join(sandbox: Sandbox, options: OperationOptions = {}): Promise<void> {
+    return joinSandbox(this, sandbox, options)
+  }
+
+  /** Takes the interface out of its sandbox; the endpoint keeps its addresses. @throws CnmError ERR_CNM_ENDPOINT_NOT_JOINED */
+  leave(options: OperationOptions = {}): Promise<void> {
+    return leaveSandbox(this, options)
+  }
+
+  /**
+   * Removes the endpoint and gives its addresses back.
+   * @param options `force`: leaves its sandbox first
+   * @throws CnmError ERR_CNM_ENDPOINT_JOINED without `force`
+   */
+  async delete(options: OperationOptions & { force?: boolean } = {}): Promise<void> {
+    const { core } = this
+    core.alive()
+    if (this.record.sandbox !== undefined && options.force) await this.leave(options)
+    await core.serial.run([`endpoint/${this.id}`], async () => {
+      if (core.endpoints.get(this.id) !== this) return
+      if (this.record.sandbox !== undefined) {
+        const where = this.sandbox?.name ?? this.record.sandbox
+        throw new CnmError('ERR_CNM_ENDPOINT_JOINED', `endpoint ${this.name} is joined to sandbox ${where}`, { object: `endpoint ${this.name}` })
+      }
+      await save(core, [{ ...this.record, phase: 'deleting' }])
+      await this.discard()
+      await save(core, [], [this.record])
+      this.forget()
+    })
+  }
+
+  inspect(): EndpointInspection {
+    return inspectEndpoint(this)
+  }
+
+  /** @internal gives the addresses back */
+  async discard(): Promise<void> {
+    await giveAddressesBack(this.core, this.network.record.ipamDriver, this.id, this.record.addresses)
+  }
+  /** @internal the record is gone: so is the object */
+  forget(): void {
+    this.core.endpoints.delete(this.id)
+    this.network.endpointsByName.delete(this.name)
+    this.core.events.emit('endpoint:delete', { endpoint: this, network: this.network })
+  }
+  /** @internal */
+  view(record: EndpointRecord = this.record): EndpointView {
+    return endpointView(record, this.driverOptions)
+  }
+}

@@ -1,0 +1,20 @@
+import type { Endpoint } from './endpoint.js'
+import type { Network } from './network.js'
+import type { Sandbox } from './sandbox.js'
+
+/** What a controller tells about, and with what. */
+export interface ControllerEvents {
+  'network:create': [event: { network: Network }]
+  'network:change': [event: { network: Network }]
+  'network:delete': [event: { network: Network }]
+  'endpoint:create': [event: { endpoint: Endpoint; network: Network }]
+  'endpoint:join': [event: { endpoint: Endpoint; network: Network; sandbox: Sandbox }]
+  'endpoint:change': [event: { endpoint: Endpoint; network: Network }]
+  'endpoint:leave': [event: { endpoint: Endpoint; network: Network; sandbox: Sandbox }]
+  'endpoint:delete': [event: { endpoint: Endpoint; network: Network }]
+  'sandbox:create': [event: { sandbox: Sandbox }]
+  'sandbox:change': [event: { sandbox: Sandbox }]
+  'sandbox:delete': [event: { sandbox: Sandbox }]
+  /** Something works, but not as one might expect: a foreign firewall that drops, a sysctl that was switched on. */
+  warning: [event: { message: string; about?: string }]
+}

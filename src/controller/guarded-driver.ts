@@ -1,0 +1,136 @@
+import type { Description } from '../contracts/description.js'
+import { CnmError } from '../contracts/errors.js'
+import type { Announcements, DriverCapabilities, DriverContext, EndpointView, HostFacts, NetworkDriver, NetworkView } from '../contracts/network-driver.js'
+import { unknownOption } from '../contracts/options.js'
+import type { JsonValue } from '../contracts/store.js'
+
+const HOOK_LIMIT_MS = 60_000
+
+const DEFAULTS: Required<DriverCapabilities> = {
+  scope: 'local',
+  publishesPorts: false,
+  severalSubnets: false,
+  gateway: 'always',
+  addresses: true,
+  hostStack: false,
+  interfaces: true,
+  singleton: false,
+  resolver: true,
+}
+
+/**
+ * A driver that somebody else wrote, as the core uses it: started once, never called after it was stopped, its hooks
+ * limited in time, its failures turned into CnmErrors that name it. Calls for one object are serialised by the core.
+ */
+export class GuardedDriver {
+  readonly name: string
+  readonly capabilities: Required<DriverCapabilities>
+  readonly #driver: NetworkDriver
+  #stopped = false
+
+  constructor(driver: NetworkDriver) {
+    this.#driver = driver
+    this.name = driver.name
+    this.capabilities = { ...DEFAULTS, ...driver.capabilities }
+  }
+
+  async start(context: DriverContext): Promise<void> {
+    await this.#hook('start', async () => this.#driver.start?.(context))
+  }
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    await this.#limited('stop', async () => this.#driver.stop?.())
+  }
+
+  networkOptions(raw: Readonly<Record<string, string>>): unknown {
+    return this.#call('networkOptions', () => this.#driver.networkOptions(raw))
+  }
+  endpointOptions(raw: Readonly<Record<string, string>>): unknown {
+    if (this.#driver.endpointOptions !== undefined) return this.#call('endpointOptions', () => this.#driver.endpointOptions!(raw))
+    const [first] = Object.keys(raw)
+    if (first !== undefined) throw unknownOption(first, [], `endpoint on a network of driver ${this.name}`)
+    return undefined
+  }
+  hostLinks(network: NetworkView): readonly string[] {
+    return this.#call('hostLinks', () => this.#driver.hostLinks?.(network) ?? [])
+  }
+  /** Whether the network takes a gateway address of this family for itself without being asked. */
+  wantsGateway(options: unknown, family: 4 | 6, internal: boolean): 'always' | 'if-asked' | 'never' {
+    if (this.#driver.gateway !== undefined) return this.#call('gateway', () => this.#driver.gateway!(options, family, internal))
+    const rule = this.capabilities.gateway
+    if (rule === 'unless-internal') return internal ? 'if-asked' : 'always'
+    return rule
+  }
+  announcements(endpoint: EndpointView, network: NetworkView): Announcements {
+    return this.#call('announcements', () => this.#driver.announcements?.(endpoint, network) ?? { count: 0, interval: 0 })
+  }
+  network(network: NetworkView, host: HostFacts): Description {
+    return this.#call('network', () => this.#driver.network(network, host))
+  }
+  endpoint(endpoint: EndpointView, network: NetworkView, host: HostFacts): Description {
+    return this.#call('endpoint', () => this.#driver.endpoint(endpoint, network, host))
+  }
+  async beforeCreate(network: NetworkView, host: HostFacts, signal?: AbortSignal): Promise<JsonValue | undefined> {
+    const result = await this.#hook('beforeCreate', async (limit) => this.#driver.beforeCreate?.(network, host, limit), signal)
+    return result ?? undefined
+  }
+  async afterDelete(network: NetworkView): Promise<void> {
+    await this.#hook('afterDelete', async (limit) => this.#driver.afterDelete?.(network, limit))
+  }
+  async beforeJoin(endpoint: EndpointView, network: NetworkView, host: HostFacts, signal?: AbortSignal): Promise<JsonValue | undefined> {
+    const result = await this.#hook('beforeJoin', async (limit) => this.#driver.beforeJoin?.(endpoint, network, host, limit), signal)
+    return result ?? undefined
+  }
+  async afterLeave(endpoint: EndpointView, network: NetworkView): Promise<void> {
+    await this.#hook('afterLeave', async (limit) => this.#driver.afterLeave?.(endpoint, network, limit))
+  }
+
+  #call<T>(what: string, body: () => T): T {
+    this.#alive(what)
+    try {
+      return body()
+    } catch (error) {
+      throw this.#failure(what, error)
+    }
+  }
+
+  async #hook<T>(what: string, body: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
+    this.#alive(what)
+    return this.#limited(what, body, outer)
+  }
+
+  async #limited<T>(what: string, body: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
+    const limit = new AbortController()
+    const signal = outer === undefined ? limit.signal : AbortSignal.any([limit.signal, outer])
+    let fail!: (reason: unknown) => void
+    const ended = new Promise<never>((_, reject) => (fail = reject))
+    const onAbort = (): void => fail(this.#aborted(what, limit.signal.aborted, signal.reason))
+    const timer = setTimeout(() => limit.abort(), HOOK_LIMIT_MS)
+    timer.unref()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      if (signal.aborted) onAbort()
+      return await Promise.race([body(signal), ended])
+    } catch (error) {
+      throw this.#failure(what, error)
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      ended.catch(() => undefined)
+    }
+  }
+
+  #aborted(what: string, tooLong: boolean, reason: unknown): CnmError {
+    if (tooLong) return new CnmError('ERR_CNM_TIMEOUT', `driver ${this.name}: ${what} took longer than ${HOOK_LIMIT_MS / 1000} s`)
+    return new CnmError('ERR_CNM_ABORTED', `driver ${this.name}: ${what}: aborted`, { cause: reason })
+  }
+  #alive(what: string): void {
+    if (this.#stopped) throw new CnmError('ERR_CNM_CLOSED', `driver ${this.name}: ${what} after it was stopped`)
+  }
+  #failure(what: string, error: unknown): CnmError {
+    if (error instanceof CnmError) return error
+    const message = error instanceof Error ? error.message : String(error)
+    return new CnmError('ERR_CNM_DRIVER_FAILED', `driver ${this.name}: ${what}: ${message}`, { cause: error })
+  }
+}

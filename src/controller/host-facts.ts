@@ -1,0 +1,46 @@
+import type { LinkObject } from '../contracts/kernel-objects.js'
+import type { HostFacts, HostLink, HostRoute } from '../contracts/network-driver.js'
+import type { Kernel } from '../kernel/index.js'
+import type { Core } from './core.js'
+
+const MAIN_TABLE = 254
+const PROTOCOL_RA = 9
+
+/** Reads what drivers may know of the host: default routes, and the links they named. Cost does not grow with the host. */
+export async function readHostFacts(kernel: Kernel, instance: string, names: readonly string[]): Promise<HostFacts> {
+  const facts = await kernel.hostFacts(names)
+  const links = new Map<string, HostLink>()
+  for (const { link, addresses } of facts.links) links.set(link.name, hostLink(link, addresses))
+  const defaultRoute: { 4?: HostRoute; 6?: HostRoute } = {}
+  for (const route of facts.defaultRoutes) {
+    const link = links.get(route.link ?? '')
+    if (link === undefined) continue
+    defaultRoute[route.family === 6 ? 6 : 4] ??= { link: link.name, mtu: link.mtu, advertised: route.protocol === PROTOCOL_RA }
+  }
+  return { instance, defaultRoute, ipv6: facts.ipv6, links }
+}
+
+function hostLink(link: LinkObject & { foreignType?: string }, addresses: readonly string[]): HostLink {
+  return {
+    name: link.name,
+    index: link.index ?? 0,
+    type: link.type === 'existing' ? 'device' : link.type,
+    mtu: link.mtu ?? 0,
+    mac: link.mac,
+    up: link.up ?? true,
+    master: link.master,
+    alias: link.alias,
+    addresses,
+  }
+}
+
+/** Prefixes that the host reaches directly: an automatic pool must not take them. */
+export async function routedPrefixes(core: Core): Promise<string[]> {
+  const routes = await core.kernel.list('host', ['route'], { table: MAIN_TABLE })
+  const prefixes: string[] = []
+  for (const route of routes) {
+    if (route.kind !== 'route' || route.gateway !== undefined || route.nextHops !== undefined) continue
+    if (route.destination !== 'default' && !/\/0$/.test(route.destination)) prefixes.push(route.destination)
+  }
+  return prefixes
+}

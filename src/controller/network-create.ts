@@ -1,0 +1,123 @@
+import { CnmError } from '../contracts/errors.js'
+import type { NetworkRecord } from '../contracts/records.js'
+import type { JsonValue } from '../contracts/store.js'
+import { abortable, ipamDriver, ownerOf, save, type Core } from './core.js'
+import { routedPrefixes } from './host-facts.js'
+import { checkName, newId } from './identifiers.js'
+import { Network } from './network.js'
+import type { NetworkOptions } from './options.js'
+import { resolvePlaces } from './places.js'
+import { asksForIPv6, takePools } from './pools.js'
+import { undoable, type Undo } from './undo.js'
+import { validNetwork } from './validation.js'
+import { driverOptions, networkView } from './views.js'
+
+/** Makes a network: addresses, record, kernel, in this order; whole or not at all. */
+export async function createNetwork(core: Core, input: NetworkOptions): Promise<Network> {
+  core.alive()
+  const options = withTemplate(core, withDefaults(core, validNetwork(input)))
+  checkName(options.name, 'network')
+  abortable(options.signal, `network ${options.name}`)
+  return undoable(async (undo) => {
+    core.networks.reserve(options.name)
+    undo.push(() => core.networks.release(options.name))
+    const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo)
+    core.networks.add(network)
+    core.events.emit('network:create', { network })
+    return network
+  })
+}
+
+async function createReal(core: Core, options: NetworkOptions, undo: Undo): Promise<Network> {
+  const driver = await core.drivers.get(options.driver ?? 'bridge')
+  const parsed = driver.networkOptions(driverOptions(options.options ?? {}))
+  if (driver.capabilities.singleton && core.networks.list().some((network) => network.driver === driver.name)) {
+    throw new CnmError('ERR_CNM_NETWORK_EXISTS', `network ${options.name}: only one network of driver ${driver.name} can exist`, { field: 'driver' })
+  }
+  const record = newRecord(options, driver.name)
+  await core.serial.run([`network/${record.id}`], async () => {
+    if (driver.capabilities.addresses) {
+      const ipam = ipamDriver(core, record.ipamDriver)
+      const exclude = await routedPrefixes(core)
+      record.pools = await takePools({ ...record, networkId: record.id, driver, parsed, ipam, options, exclude }, undo)
+    } else if (options.ipam?.pools?.length) {
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${record.name}: driver ${driver.name} has no addresses`, { field: 'ipam.pools' })
+    }
+    const view = networkView(record, parsed)
+    const facts = await core.hostFacts(driver.hostLinks(view))
+    record.state = await driver.beforeCreate(view, facts, options.signal)
+    undo.push(() => driver.afterDelete(networkView(record, parsed)))
+    abortable(options.signal, `network ${record.name}`)
+    record.description = resolvePlaces(driver.network(networkView(record, parsed), facts), {
+      instance: core.instance,
+      driver: driver.name,
+      networkId: record.id,
+    })
+    await save(core, [record])
+    undo.push(() => save(core, [], [record]))
+    await core.engine.apply(new Map([[ownerOf(record), record.description]]))
+    undo.push(() => core.engine.apply(new Map([[ownerOf(record), undefined]])))
+    record.phase = 'ready'
+    await save(core, [record])
+  })
+  return new Network(core, record, driver, parsed)
+}
+
+async function createTemplate(core: Core, options: NetworkOptions): Promise<Network> {
+  for (const field of ['internal', 'attachable', 'configFrom'] as const) {
+    if (options[field] === undefined) continue
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: a config-only network cannot have ${field}`, { field })
+  }
+  const driver = await core.drivers.get('null')
+  const record: NetworkRecord = { ...newRecord(options, 'null'), phase: 'ready', configOnly: true }
+  record.template = { driver: options.driver ?? 'bridge', ipam: (options.ipam ?? {}) as JsonValue }
+  await save(core, [record])
+  return new Network(core, record, driver, undefined)
+}
+
+function newRecord(options: NetworkOptions, driver: string): NetworkRecord {
+  return {
+    kind: 'network',
+    version: 1,
+    id: newId(),
+    name: options.name,
+    created: new Date().toISOString(),
+    phase: 'creating',
+    driver,
+    internal: options.internal ?? false,
+    attachable: options.attachable ?? true,
+    ipv4: options.enableIPv4 ?? true,
+    ipv6: options.enableIPv6 ?? asksForIPv6(options.ipam?.pools ?? []),
+    configOnly: false,
+    configFrom: options.configFrom,
+    labels: { ...options.labels },
+    options: { ...options.options },
+    ipamDriver: options.ipam?.driver ?? 'default',
+    ipamOptions: { ...options.ipam?.options },
+    pools: [],
+    dns: [...(options.dns ?? [])],
+    description: [],
+  }
+}
+
+/** Options that the controller was opened with apply where the caller gave none. */
+function withDefaults(core: Core, options: NetworkOptions): NetworkOptions {
+  if (options.configOnly || options.configFrom !== undefined) return options
+  const defaults = core.defaultNetworkOptions[options.driver ?? 'bridge']
+  return defaults === undefined ? options : { ...options, options: { ...defaults, ...options.options } }
+}
+
+/** A config-only network gives addresses and driver options, and nothing beside it may. */
+function withTemplate(core: Core, options: NetworkOptions): NetworkOptions {
+  if (options.configFrom === undefined || options.configOnly) return options
+  for (const field of ['ipam', 'options'] as const) {
+    if (options[field] === undefined) continue
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: ${field} come from config-from network ${options.configFrom}`, { field })
+  }
+  const { record } = core.networks.get(options.configFrom)
+  if (!record.configOnly) {
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: ${record.name} is not a config-only network`, { field: 'configFrom' })
+  }
+  const template = record.template as unknown as { driver: string; ipam: NetworkOptions['ipam'] }
+  return { ...options, configFrom: record.name, driver: options.driver ?? template.driver, ipam: template.ipam, options: record.options }
+}

@@ -1,0 +1,145 @@
+import { CnmError } from '../contracts/errors.js'
+import type { HostFacts, NetworkView } from '../contracts/network-driver.js'
+import type { NetworkRecord, SandboxRecord } from '../contracts/records.js'
+import { ipamDriver, ownerOf, save, type Core } from './core.js'
+import { createEndpoint } from './endpoint-create.js'
+import type { Endpoint } from './endpoint.js'
+import type { GuardedDriver } from './guarded-driver.js'
+import { inspectNetwork, type NetworkInspection } from './inspect.js'
+import type { EndpointOptions, OperationOptions } from './options.js'
+import { givePoolsBack } from './pools.js'
+import { networkView } from './views.js'
+
+/**
+ * A group of endpoints that can talk to each other and are isolated from other groups. Made by
+ * {@link Controller.createNetwork}.
+ */
+export class Network {
+  /** @internal */
+  readonly core: Core
+  /** @internal */
+  readonly record: NetworkRecord
+  /** @internal */
+  readonly guardedDriver: GuardedDriver
+  /** @internal the driver's options, parsed */
+  readonly driverOptions: unknown
+  /** @internal by name; `undefined` while one is being made */
+  readonly endpointsByName = new Map<string, Endpoint | undefined>()
+  #facts: HostFacts | undefined
+
+  /** @internal */
+  constructor(core: Core, record: NetworkRecord, driver: GuardedDriver, options: unknown) {
+    this.core = core
+    this.record = record
+    this.guardedDriver = driver
+    this.driverOptions = options
+  }
+
+  get id(): string {
+    return this.record.id
+  }
+  get name(): string {
+    return this.record.name
+  }
+  get driver(): string {
+    return this.record.driver
+  }
+  get scope(): 'local' | 'global' {
+    return this.guardedDriver.capabilities.scope
+  }
+  get created(): Date {
+    return new Date(this.record.created)
+  }
+  get labels(): Readonly<Record<string, string>> {
+    return this.record.labels
+  }
+  get internal(): boolean {
+    return this.record.internal
+  }
+  get configOnly(): boolean {
+    return this.record.configOnly
+  }
+  /** The subnets, `10.10.0.0/24`. */
+  get subnets(): string[] {
+    return this.record.pools.map(({ subnet }) => subnet)
+  }
+  /** The network's own addresses. */
+  get gateways(): string[] {
+    return this.record.pools.flatMap(({ gateway }) => (gateway === undefined ? [] : [gateway]))
+  }
+  get endpoints(): Endpoint[] {
+    return [...this.endpointsByName.values()].filter((endpoint) => endpoint !== undefined)
+  }
+
+  /**
+   * A new endpoint: an interface on this network, with its address, ready to join a sandbox.
+   * @throws CnmError ERR_CNM_ENDPOINT_EXISTS, ERR_CNM_ADDRESS_IN_USE, ERR_CNM_ADDRESSES_EXHAUSTED, ERR_CNM_INVALID_ARGUMENT
+   */
+  createEndpoint(options: EndpointOptions): Promise<Endpoint> {
+    return createEndpoint(this, options)
+  }
+
+  /**
+   * Removes the network and gives its addresses back.
+   * @throws CnmError ERR_CNM_NETWORK_IN_USE while it has endpoints, naming them
+   */
+  async delete(options: OperationOptions = {}): Promise<void> {
+    const { core, record } = this
+    core.alive()
+    await core.serial.run([`network/${record.id}`], async () => {
+      if (core.networks.find(record.id) !== this) return
+      this.#refuseInUse()
+      record.phase = 'deleting'
+      await save(core, [record])
+      await core.engine.apply(new Map([[ownerOf(record), undefined]]))
+      await this.guardedDriver.afterDelete(this.view())
+      if (this.guardedDriver.capabilities.addresses && !record.configOnly) await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
+      await save(core, [], [record])
+      core.networks.remove(this)
+    })
+    core.events.emit('network:delete', { network: this })
+    void options
+  }
+
+  /** Plain data in the shape of `docker network inspect`. */
+  inspect(): NetworkInspection {
+    return inspectNetwork(this)
+  }
+
+  /** @internal */
+  view(): NetworkView {
+    return networkView(this.record, this.driverOptions)
+  }
+
+  /** @internal what the driver knows of the host; read once, and again after {@link forgetFacts} */
+  async facts(): Promise<HostFacts> {
+    this.#facts ??= await this.core.hostFacts(this.guardedDriver.hostLinks(this.view()))
+    return this.#facts
+  }
+  /** @internal */
+  forgetFacts(): void {
+    this.#facts = undefined
+  }
+
+  /** @internal @throws CnmError when a sandbox may not join */
+  refuseSandbox(sandbox: SandboxRecord): void {
+    if (this.configOnly) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} is config-only: nothing can join it`, { object: `network ${this.name}` })
+    const hostStack = sandbox.namespace === 'host'
+    if (hostStack === this.guardedDriver.capabilities.hostStack) return
+    const reason = hostStack ? `sandbox ${sandbox.name} is the host's own stack` : `only a sandbox that is the host's own stack can join it`
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} (driver ${this.driver}): ${reason}`, { object: `network ${this.name}` })
+  }
+
+  #refuseInUse(): void {
+    const { core, record } = this
+    if (this.endpointsByName.size > 0) {
+      const names = [...this.endpointsByName.keys()].join(', ')
+      throw new CnmError('ERR_CNM_NETWORK_IN_USE', `network ${record.name} has endpoints: ${names}`, { object: `network ${record.name}` })
+    }
+    if (!record.configOnly) return
+    const users = core.networks.list().filter((network) => network.record.configFrom === record.name)
+    if (users.length === 0) return
+    const names = users.map(({ name }) => name).join(', ')
+    throw new CnmError('ERR_CNM_NETWORK_IN_USE', `configuration network ${record.name} is in use by ${names}`, { object: `network ${record.name}` })
+  }
+}

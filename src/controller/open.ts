@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { CnmError } from '../contracts/errors.js'
+import type { IpamDriver } from '../contracts/ipam-driver.js'
+import type { NetworkDriver } from '../contracts/network-driver.js'
+import type { Store } from '../contracts/store.js'
+import { Engine } from '../engine/engine.js'
+import { Kernel } from '../kernel/index.js'
+import { builtInDrivers, builtInIpam } from './built-in.js'
+import { Collection } from './collection.js'
+import type { Core, Emit } from './core.js'
+import { DriverRegistry, type DriverSource } from './driver-registry.js'
+import type { Endpoint } from './endpoint.js'
+import { readHostFacts } from './host-facts.js'
+import type { Network } from './network.js'
+import { recover } from './recover.js'
+import type { Sandbox } from './sandbox.js'
+import { Serial } from './serial.js'
+import { Undo } from './undo.js'
+import { check } from './validation.js'
+
+export interface ControllerOptions {
+  /** Where records are kept; made with mode 0700. Default `/var/lib/libcnm`. */
+  stateDir?: string
+  /** Instead of the LMDB store in `stateDir`. It is not closed with the controller. */
+  store?: Store
+  /** Owner of everything in the kernel: the nftables table, namespaces, link aliases. Up to 12 letters and digits. Default `cnm`. */
+  instance?: string
+  /** Network drivers beside the built-in ones; one of the same name takes the built-in's place. */
+  drivers?: readonly NetworkDriver<never, never>[]
+  /** IPAM drivers beside `default` and `null`. */
+  ipam?: readonly IpamDriver[]
+  /** From where subnets are taken when none is given. */
+  defaultPools?: readonly { base: string; size: number }[]
+  /** Options for new networks, by driver, where the caller gives none. */
+  defaultNetworkOptions?: Record<string, Record<string, string>>
+  signal?: AbortSignal
+}
+
+const fields = v.strictObject({
+  stateDir: v.optional(v.pipe(v.string(), v.startsWith('/'))),
+  store: v.optional(v.any()),
+  instance: v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9]{0,11}$/))),
+  drivers: v.optional(v.array(v.any())),
+  ipam: v.optional(v.array(v.any())),
+  defaultPools: v.optional(v.array(v.strictObject({ base: v.string(), size: v.number() }))),
+  defaultNetworkOptions: v.optional(v.record(v.string(), v.record(v.string(), v.string()))),
+  signal: v.optional(v.instance(AbortSignal)),
+})
+
+/** Builds what a controller runs on; each part is let go again when a later one fails. */
+export async function openCore(options: ControllerOptions, emit: Emit): Promise<{ core: Core; close: () => Promise<void> }> {
+  check(fields, options, 'controller')
+  const instance = options.instance ?? 'cnm'
+  const directory = join(options.stateDir ?? '/var/lib/libcnm', instance)
+  const undo = new Undo()
+  try {
+    const kernel = await Kernel.open()
+    undo.push(() => kernel.close())
+    await kernel.lockInstance(instance)
+    const store = options.store ?? (await openStore(directory))
+    if (options.store === undefined) undo.push(() => store.close())
+    const core = await assemble({ options, instance, directory, kernel, store, emit, undo })
+    await recover(core)
+    return { core, close: () => closeCore(core, undo) }
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+}
+
+interface Parts {
+  options: ControllerOptions
+  instance: string
+  directory: string
+  kernel: Kernel
+  store: Store
+  emit: Emit
+  undo: Undo
+}
+
+async function assemble({ options, instance, directory, kernel, store, emit, undo }: Parts): Promise<Core> {
+  let closed = false
+  const drivers = new DriverRegistry([...builtInDrivers(), ...((options.drivers ?? []) as DriverSource[])], (driver) => ({
+    instance,
+    directory: join(directory, 'drivers', driver),
+    changed: () => undefined,
+    networks: () => core.networks.list().filter((network) => network.driver === driver).map((network) => network.view()),
+    warn: (message, about) => emit('warning', { message, about }),
+  }))
+  undo.push(async () => throwAll(await drivers.stop()))
+  const ipam = new Map<string, IpamDriver>()
+  for (const driver of [...(await builtInIpam(store, options.defaultPools)), ...(options.ipam ?? [])]) {
+    ipam.set(driver.name, driver)
+    await driver.start?.()
+    undo.push(() => driver.stop?.())
+  }
+  const core: Core = {
+    instance,
+    directory,
+    kernel,
+    engine: new Engine(instance, kernel),
+    store,
+    drivers,
+    ipam,
+    serial: new Serial(),
+    networks: new Collection<Network>('network', { exists: 'ERR_CNM_NETWORK_EXISTS', missing: 'ERR_CNM_NETWORK_NOT_FOUND' }, {
+      driver: (network, value) => network.driver === value,
+      scope: (network, value) => network.scope === value,
+      type: (network, value) => (value === 'custom') === !['host', 'null'].includes(network.driver),
+      dangling: (network, value) => (network.endpoints.length === 0) === (value === 'true' || value === '1'),
+    }),
+    sandboxes: new Collection<Sandbox>('sandbox', { exists: 'ERR_CNM_SANDBOX_EXISTS', missing: 'ERR_CNM_SANDBOX_NOT_FOUND' }, {
+      network: (sandbox, value) => sandbox.endpoints.some(({ network }) => network.name === value || network.id === value),
+    }),
+    endpoints: new Map<string, Endpoint>(),
+    events: { emit },
+    defaultNetworkOptions: options.defaultNetworkOptions ?? {},
+    alive: () => {
+      if (closed) throw new CnmError('ERR_CNM_CLOSED', 'the controller is closed')
+    },
+    hostFacts: (links) => readHostFacts(kernel, instance, links),
+  }
+  undo.push(() => (closed = true))
+  return core
+}
+
+async function openStore(directory: string): Promise<Store> {
+  const { lmdb } = await import('../store/lmdb.js')
+  return lmdb({ directory: join(directory, 'store') })
+}
+
+async function closeCore(core: Core, undo: Undo): Promise<void> {
+  await core.serial.idle()
+  throwAll(await undo.run())
+}
+
+function throwAll(failures: readonly unknown[]): void {
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1) throw new AggregateError(failures, 'close: several parts failed')
+}

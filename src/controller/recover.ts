@@ -1,0 +1,57 @@
+import type { Description, Owner } from '../contracts/description.js'
+import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
+import { ownerOf, type Core } from './core.js'
+import { Endpoint } from './endpoint.js'
+import { finishInterrupted } from './finish-interrupted.js'
+import { Network } from './network.js'
+import { reconcile } from './reconcile.js'
+import { Sandbox } from './sandbox.js'
+import { readRecord } from './schema.js'
+import { driverOptions } from './views.js'
+
+/**
+ * After a start: builds the objects from their records, undoes or finishes what was interrupted, makes again what the
+ * kernel has lost, and frees what nobody owns.
+ */
+export async function recover(core: Core): Promise<void> {
+  const records = await readAll(core)
+  for (const record of records.network) core.networks.add(await buildNetwork(core, record))
+  for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
+  for (const record of records.endpoint) await addEndpoint(core, record)
+  core.engine.adopt(descriptions(core))
+  await reconcile(core, interrupted(core))
+  await finishInterrupted(core)
+}
+
+async function readAll(core: Core): Promise<{ [K in keyof AnyRecord]: AnyRecord[K][] }> {
+  const read = async <K extends keyof AnyRecord>(kind: K): Promise<AnyRecord[K][]> =>
+    (await core.store.list(`${kind}/`)).map((entry) => readRecord(kind, entry)).sort((a, b) => (a.created < b.created ? -1 : 1))
+  return { network: await read('network'), sandbox: await read('sandbox'), endpoint: await read('endpoint') }
+}
+
+async function buildNetwork(core: Core, record: NetworkRecord): Promise<Network> {
+  const driver = await core.drivers.get(record.driver)
+  return new Network(core, record, driver, record.configOnly ? undefined : driver.networkOptions(driverOptions(record.options)))
+}
+
+async function addEndpoint(core: Core, record: EndpointRecord): Promise<void> {
+  const network = core.networks.get(record.network)
+  const endpoint = new Endpoint(core, record, network, network.guardedDriver.endpointOptions(driverOptions(record.options)))
+  network.endpointsByName.set(record.name, endpoint)
+  core.endpoints.set(record.id, endpoint)
+  if (record.sandbox !== undefined) core.sandboxes.get(record.sandbox).joined.add(endpoint)
+}
+
+function interrupted(core: Core): Set<Owner> {
+  const all = [...core.networks, ...core.sandboxes, ...core.endpoints.values()]
+  return new Set(all.filter(({ record }) => record.phase !== 'ready').map(({ record }) => ownerOf(record)))
+}
+
+/** What every record says is in the kernel, in whatever phase it is: the interrupted ones are settled afterwards. */
+function descriptions(core: Core): Map<Owner, Description> {
+  const all = new Map<Owner, Description>()
+  for (const { record } of core.networks) all.set(ownerOf(record), record.description)
+  for (const { record } of core.endpoints.values()) if (record.sandbox !== undefined) all.set(ownerOf(record), record.description)
+  for (const sandbox of core.sandboxes) all.set(ownerOf(sandbox.record), sandbox.describe())
+  return all
+}

@@ -1,0 +1,52 @@
+import type { SandboxRecord } from '../contracts/records.js'
+import { abortable, ownerOf, save, type Core } from './core.js'
+import { checkName, newId } from './identifiers.js'
+import type { SandboxOptions } from './options.js'
+import { sandboxPath } from './places.js'
+import { Sandbox } from './sandbox.js'
+import { undoable } from './undo.js'
+import { validSandbox } from './validation.js'
+
+/** Makes a sandbox with a namespace of its own, or around one that exists. */
+export async function createSandbox(core: Core, input: SandboxOptions): Promise<Sandbox> {
+  core.alive()
+  const options = validSandbox(input)
+  checkName(options.name, 'sandbox')
+  abortable(options.signal, `sandbox ${options.name}`)
+  return undoable(async (undo) => {
+    core.sandboxes.reserve(options.name)
+    undo.push(() => core.sandboxes.release(options.name))
+    const id = newId()
+    const namespace = namespaceOf(options) ?? sandboxPath(core.instance, id)
+    const owned = options.netns === undefined
+    if (!owned && namespace !== 'host') await core.kernel.checkNamespace(namespace)
+    const record: SandboxRecord = {
+      kind: 'sandbox',
+      version: 1,
+      id,
+      name: options.name,
+      created: new Date().toISOString(),
+      phase: 'creating',
+      labels: { ...options.labels },
+      namespace,
+      owned,
+      hostname: options.hostname ?? options.name,
+      dns: { servers: [...(options.dns?.servers ?? [])], search: [...(options.dns?.search ?? [])], options: [...(options.dns?.options ?? [])] },
+      extraHosts: { ...options.extraHosts },
+    }
+    const sandbox = new Sandbox(core, record)
+    await save(core, [record])
+    undo.push(() => save(core, [], [record]))
+    await core.engine.apply(new Map([[ownerOf(record), sandbox.describe()]]))
+    undo.push(() => core.engine.apply(new Map([[ownerOf(record), undefined]])))
+    sandbox.record = { ...record, phase: 'ready' }
+    await save(core, [sandbox.record])
+    core.sandboxes.add(sandbox)
+    core.events.emit('sandbox:create', { sandbox })
+    return sandbox
+  })
+}
+
+function namespaceOf({ netns }: SandboxOptions): string | undefined {
+  return typeof netns === 'object' ? `/proc/${netns.pid}/ns/net` : netns
+}

@@ -1,0 +1,31 @@
+import { ownerOf, save, type Changes } from './core.js'
+import { withoutSandbox } from './endpoint-join.js'
+import type { OperationOptions } from './options.js'
+import type { Sandbox } from './sandbox.js'
+
+/** Everything that belongs to the sandbox leaves the kernel in one transaction, then the store in one commit. */
+export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions): Promise<void> {
+  const { core, record } = sandbox
+  core.alive()
+  await core.serial.run([`sandbox/${record.id}`], async () => {
+    if (core.sandboxes.find(record.id) !== sandbox) return
+    // Holding the sandbox is enough: whatever changes a joined endpoint waits for its sandbox too.
+    const endpoints = sandbox.endpoints
+      sandbox.record = { ...record, phase: 'deleting' }
+      await save(core, [sandbox.record])
+      const changes: Changes = new Map([[ownerOf(record), undefined]])
+      for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
+      await core.engine.apply(changes)
+      for (const endpoint of endpoints) {
+        await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
+        sandbox.joined.delete(endpoint)
+        core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
+        endpoint.record = withoutSandbox(endpoint.record)
+        await endpoint.discard()
+      }
+      await save(core, [], [record, ...endpoints.map((endpoint) => endpoint.record)])
+      for (const endpoint of endpoints) endpoint.forget()
+      core.sandboxes.remove(sandbox)
+  })
+  core.events.emit('sandbox:delete', { sandbox })
+}

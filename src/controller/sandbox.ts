@@ -1,0 +1,110 @@
+import type { Description } from '../contracts/description.js'
+import { CnmError } from '../contracts/errors.js'
+import type { SandboxRecord } from '../contracts/records.js'
+import type { Core } from './core.js'
+import { chooseDefaultRoutes } from './default-route.js'
+import type { Endpoint } from './endpoint.js'
+import { inspectSandbox, type SandboxInspection } from './inspect.js'
+import { firstFreeName } from './interface-name.js'
+import type { Network } from './network.js'
+import type { EndpointOptions, OperationOptions } from './options.js'
+import { deleteSandbox } from './sandbox-delete.js'
+
+/** An isolated network stack: interfaces, routes, name resolution. Made by {@link Controller.createSandbox}. */
+export class Sandbox {
+  /** @internal */
+  readonly core: Core
+  /** @internal */
+  record: SandboxRecord
+  /** @internal */
+  readonly joined = new Set<Endpoint>()
+
+  /** @internal */
+  constructor(core: Core, record: SandboxRecord) {
+    this.core = core
+    this.record = record
+  }
+
+  get id(): string {
+    return this.record.id
+  }
+  get name(): string {
+    return this.record.name
+  }
+  get created(): Date {
+    return new Date(this.record.created)
+  }
+  get labels(): Readonly<Record<string, string>> {
+    return this.record.labels
+  }
+  get hostname(): string {
+    return this.record.hostname
+  }
+  /** Path of its network namespace; `/proc/self/ns/net` where it is the host's own stack. */
+  get netns(): string {
+    return this.record.namespace === 'host' ? '/proc/self/ns/net' : this.record.namespace
+  }
+  /** Joined endpoints, in the order in which they joined. */
+  get endpoints(): Endpoint[] {
+    return [...this.joined]
+  }
+
+  /** Makes an endpoint on a network, named after this sandbox, and joins it. */
+  async connect(network: Network, options: Omit<EndpointOptions, 'name'> & { name?: string } = {}): Promise<Endpoint> {
+    const endpoint = await network.createEndpoint({ name: this.name, ...options })
+    try {
+      await endpoint.join(this, { signal: options.signal })
+      return endpoint
+    } catch (error) {
+      await endpoint.delete()
+      throw error
+    }
+  }
+
+  /** Leaves the network and deletes the endpoints that this sandbox has on it. @throws CnmError ERR_CNM_ENDPOINT_NOT_JOINED */
+  async disconnect(network: Network, options: OperationOptions = {}): Promise<void> {
+    const endpoints = this.endpoints.filter((endpoint) => endpoint.network === network)
+    if (endpoints.length === 0) {
+      throw new CnmError('ERR_CNM_ENDPOINT_NOT_JOINED', `sandbox ${this.name} is not on network ${network.name}`, { object: `sandbox ${this.name}` })
+    }
+    for (const endpoint of endpoints) await endpoint.delete({ ...options, force: true })
+  }
+
+  /** Takes everything out of it, deletes its endpoints, and removes its namespace if it was made for it. */
+  delete(options: OperationOptions = {}): Promise<void> {
+    return deleteSandbox(this, options)
+  }
+
+  inspect(): SandboxInspection {
+    return inspectSandbox(this)
+  }
+
+  /** @internal what must be in the kernel for the sandbox itself, with one default route per family */
+  describe(): Description {
+    const { namespace: at, owned } = this.record
+    const routes = chooseDefaultRoutes(this.endpoints)
+    if (!owned) return routes
+    return [{ kind: 'namespace', at }, { kind: 'link', at, name: 'lo', type: 'existing', up: true }, ...routes]
+  }
+
+  /** @internal @throws CnmError ERR_CNM_INTERFACE_EXISTS, ERR_CNM_INVALID_ARGUMENT */
+  async chooseInterfaceName(endpoint: Endpoint): Promise<string> {
+    const taken = new Set(this.endpoints.map(({ interfaceName }) => interfaceName))
+    if (!this.record.owned) {
+      for (const link of await this.core.kernel.list(this.record.namespace, ['link'])) if (link.kind === 'link') taken.add(link.name)
+    }
+    const wanted = endpoint.record.wantedInterfaceName
+    if (wanted === undefined) return firstFreeName(endpoint.network, taken)
+    if (!taken.has(wanted)) return wanted
+    throw new CnmError('ERR_CNM_INTERFACE_EXISTS', `sandbox ${this.name} has an interface ${wanted} already`, {
+      object: `sandbox ${this.name}`,
+      field: 'interfaceName',
+    })
+  }
+
+  /** @internal @throws CnmError ERR_CNM_SANDBOX_NOT_FOUND */
+  refuseGone(): void {
+    if (this.core.sandboxes.find(this.id) === this && this.record.phase === 'ready') return
+    throw new CnmError('ERR_CNM_SANDBOX_NOT_FOUND', `sandbox ${this.name} is gone`, { object: `sandbox ${this.name}` })
+  }
+}

@@ -1,0 +1,94 @@
+import * as v from 'valibot'
+import { CnmError } from '../contracts/errors.js'
+import type { AnyRecord } from '../contracts/records.js'
+import type { StoreEntry } from '../contracts/store.js'
+
+/** What records look like, by kind and version. A record of an older version is brought up to date by its migration. */
+
+const texts = v.record(v.string(), v.string())
+const family = v.picklist([4, 6])
+const phase = v.picklist(['creating', 'joining', 'ready', 'leaving', 'deleting'])
+const head = { version: v.literal(1), id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), name: v.string(), created: v.string(), phase, labels: texts }
+const objects = v.array(v.looseObject({ kind: v.string() }))
+const state = v.optional(v.any())
+
+const SCHEMAS = {
+  network: v.strictObject({
+    kind: v.literal('network'),
+    ...head,
+    driver: v.string(),
+    internal: v.boolean(),
+    attachable: v.boolean(),
+    ipv4: v.boolean(),
+    ipv6: v.boolean(),
+    configOnly: v.boolean(),
+    configFrom: v.optional(v.string()),
+    options: texts,
+    ipamDriver: v.string(),
+    ipamOptions: texts,
+    pools: v.array(
+      v.strictObject({
+        id: v.string(),
+        family,
+        subnet: v.string(),
+        gateway: v.optional(v.string()),
+        gatewayAllocated: v.optional(v.boolean()),
+        ranges: v.array(v.string()),
+        reserved: texts,
+      }),
+    ),
+    dns: v.array(v.string()),
+    template: state,
+    state,
+    description: objects,
+  }),
+  endpoint: v.strictObject({
+    kind: v.literal('endpoint'),
+    ...head,
+    network: v.string(),
+    sandbox: v.optional(v.string()),
+    aliases: v.array(v.string()),
+    options: texts,
+    addresses: v.array(
+      v.strictObject({ pool: v.string(), address: v.string(), family, gateway: v.optional(v.string()), static: v.boolean() }),
+    ),
+    linkLocal: v.array(v.string()),
+    mac: v.string(),
+    wantedInterfaceName: v.optional(v.string()),
+    interfaceName: v.optional(v.string()),
+    gatewayPriority: v.number(),
+    sysctls: texts,
+    ports: v.array(v.looseObject({ protocol: v.string(), hostPort: v.number(), containerPort: v.number() })),
+    state,
+    description: objects,
+    gateways: objects,
+  }),
+  sandbox: v.strictObject({
+    kind: v.literal('sandbox'),
+    ...head,
+    namespace: v.string(),
+    owned: v.boolean(),
+    hostname: v.string(),
+    dns: v.strictObject({ servers: v.array(v.string()), search: v.array(v.string()), options: v.array(v.string()) }),
+    extraHosts: texts,
+  }),
+} as const
+
+type Migration = (record: Record<string, unknown>) => Record<string, unknown>
+
+/** From which version to the next one. */
+const MIGRATIONS: Readonly<Record<keyof AnyRecord, Readonly<Record<number, Migration>>>> = { network: {}, endpoint: {}, sandbox: {} }
+
+/**
+ * The record in a store entry, in the present version.
+ * @throws CnmError ERR_CNM_RECORD_INVALID saying which field of which record is wrong
+ */
+export function readRecord<K extends keyof AnyRecord>(kind: K, entry: StoreEntry): AnyRecord[K] {
+  let value = entry.value as Record<string, unknown>
+  for (let migrate; (migrate = MIGRATIONS[kind][Number(value?.version)]) !== undefined; ) value = migrate(value)
+  const result = v.safeParse(SCHEMAS[kind], value, { abortEarly: true })
+  if (result.success) return value as unknown as AnyRecord[K]
+  const [issue] = result.issues
+  const field = v.getDotPath(issue) ?? ''
+  throw new CnmError('ERR_CNM_RECORD_INVALID', `store: record ${entry.key}: ${field}: ${issue.message}`, { object: entry.key, field })
+}

@@ -1,0 +1,97 @@
+import * as v from 'valibot'
+import { CnmError } from '../contracts/errors.js'
+import { unknownOption } from '../contracts/options.js'
+import type { EndpointOptions, NetworkOptions, SandboxOptions } from './options.js'
+
+/** Input may come from plain JavaScript or from JSON: everything is checked before anything changes. */
+
+const texts = v.record(v.string(), v.string())
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))
+const signal = v.optional(v.instance(AbortSignal))
+
+const subnetFields = v.strictObject({
+  subnet: v.optional(v.string()),
+  gateway: v.optional(v.string()),
+  range: v.optional(v.union([v.string(), v.array(v.string())])),
+  reserved: v.optional(texts),
+})
+
+const networkFields = v.strictObject({
+  name: v.string(),
+  driver: v.optional(v.string()),
+  options: v.optional(texts),
+  labels: v.optional(texts),
+  ipam: v.optional(v.strictObject({ driver: v.optional(v.string()), options: v.optional(texts), pools: v.optional(v.array(subnetFields)) })),
+  internal: v.optional(v.boolean()),
+  attachable: v.optional(v.boolean()),
+  enableIPv4: v.optional(v.boolean()),
+  enableIPv6: v.optional(v.boolean()),
+  configOnly: v.optional(v.boolean()),
+  configFrom: v.optional(v.string()),
+  dns: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  signal,
+})
+
+export const portFields = v.strictObject({
+  container: port,
+  containerEnd: v.optional(port),
+  host: v.optional(port),
+  hostEnd: v.optional(port),
+  address: v.optional(v.union([v.string(), v.array(v.string())])),
+  protocol: v.optional(v.picklist(['tcp', 'udp', 'sctp'])),
+})
+
+const endpointFields = v.strictObject({
+  name: v.string(),
+  aliases: v.optional(v.array(v.string())),
+  addresses: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  linkLocalAddresses: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  mac: v.optional(v.string()),
+  interfaceName: v.optional(v.string()),
+  gatewayPriority: v.optional(v.pipe(v.number(), v.safeInteger())),
+  sysctls: v.optional(texts),
+  ports: v.optional(v.array(portFields)),
+  labels: v.optional(texts),
+  options: v.optional(texts),
+  signal,
+})
+
+const HOSTNAME = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,62})(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,62}))*$/
+
+const sandboxFields = v.strictObject({
+  name: v.string(),
+  netns: v.optional(v.union([v.string(), v.strictObject({ pid: v.pipe(v.number(), v.integer(), v.minValue(1)) })])),
+  hostname: v.optional(v.pipe(v.string(), v.maxLength(64), v.regex(HOSTNAME))),
+  dns: v.optional(
+    v.strictObject({
+      servers: v.optional(v.array(v.string())),
+      search: v.optional(v.array(v.pipe(v.string(), v.regex(/^[^\s]+$/)))),
+      options: v.optional(v.array(v.pipe(v.string(), v.regex(/^[^\s]+$/)))),
+    }),
+  ),
+  extraHosts: v.optional(texts),
+  labels: v.optional(texts),
+  signal,
+})
+
+export const validNetwork = (input: unknown): NetworkOptions => check(networkFields, input, 'network')
+export const validEndpoint = (input: unknown): EndpointOptions => check(endpointFields, input, 'endpoint')
+export const validSandbox = (input: unknown): SandboxOptions => check(sandboxFields, input, 'sandbox')
+
+/**
+ * The input, if it fits the schema.
+ * @throws CnmError ERR_CNM_INVALID_ARGUMENT with the field, ERR_CNM_UNKNOWN_OPTION with the nearest known one
+ */
+export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
+  const result = v.safeParse(schema, input, { abortEarly: true })
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const field = v.getDotPath(issue) ?? ''
+  if (issue.type === 'strict_object' && issue.expected === 'never') throw unknownField(schema, field, what)
+  throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${what}: ${field === '' ? '' : `${field}: `}${issue.message}`, { field })
+}
+
+function unknownField(schema: unknown, field: string, what: string): CnmError {
+  const entries = typeof schema === 'object' && schema !== null && 'entries' in schema ? Object.keys(schema.entries as object) : []
+  return unknownOption(field, field.includes('.') ? [field] : entries, what)
+}

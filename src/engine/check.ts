@@ -1,0 +1,93 @@
+import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
+import { canonical } from './canonical.js'
+import type { Engine } from './engine.js'
+import { identity, type Identity } from './identity.js'
+
+/** One object that is not in the kernel as it should be. */
+export interface Deviation {
+  object: Identity
+  owners: string[]
+  /** `missing`: not there at all. */
+  problem: 'missing' | 'different'
+  wanted: KernelObject
+  actual?: KernelObject
+  /** What differs. */
+  fields?: string[]
+}
+
+/** Reads the kernel. `undefined` for a namespace that is gone. */
+export interface KernelReader {
+  read(requests: readonly ReadRequest[]): Promise<(KernelObject[] | undefined)[]>
+}
+
+export interface ReadRequest {
+  at: Place
+  kinds: KernelObjectKind[]
+  /** Sysctls to read, by path: there is no list of them. */
+  sysctls: string[]
+  /** Only these nftables tables, `inet cnm`. */
+  tables: string[]
+}
+
+/** Compares what is wanted with what the kernel holds. */
+export async function check(engine: Engine, kernel: KernelReader): Promise<Deviation[]> {
+  const wanted = new Map<Identity, KernelObject>()
+  for (const id of engine.wanted.identities()) wanted.set(id, engine.wanted.object(id)!)
+  const requests = readRequests(wanted.values())
+  const dumps = await kernel.read(requests)
+  const actual = new Map<Identity, KernelObject>()
+  for (const dump of dumps) for (const object of dump ?? []) actual.set(identity(object), object)
+  const deviations: Deviation[] = []
+  for (const [id, object] of wanted) {
+    if (object.kind === 'mount') continue
+    const found = actual.get(id)
+    const fields = found === undefined ? undefined : differingFields(object, found)
+    if (fields?.length === 0) continue
+    const problem = found === undefined ? 'missing' : 'different'
+    deviations.push({ object: id, owners: engine.wanted.owners(id), problem, wanted: object, actual: found, fields })
+  }
+  return deviations
+}
+
+/** One request per namespace, for the kinds that are wanted there. */
+function readRequests(objects: Iterable<KernelObject>): ReadRequest[] {
+  const requests = new Map<Place, { kinds: Set<KernelObjectKind>; sysctls: string[]; tables: Set<string> }>()
+  for (const object of objects) {
+    if (object.kind === 'mount') continue
+    const request = requests.get(object.at) ?? { kinds: new Set(), sysctls: [], tables: new Set() }
+    requests.set(object.at, request)
+    if (object.kind === 'sysctl') request.sysctls.push(object.path)
+    else request.kinds.add(object.kind)
+    if (object.kind.startsWith('nft-') && 'family' in object) {
+      request.tables.add(`${object.family} ${'table' in object ? object.table : 'name' in object ? object.name : ''}`)
+    }
+  }
+  return [...requests].map(([at, { kinds, sysctls, tables }]) => ({ at, kinds: [...kinds], sysctls, tables: [...tables] }))
+}
+
+/** Fields that the kernel does not tell, or tells in another way. */
+const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>> = {
+  link: ['peer', 'type', 'wireguard', 'underlay', 'parent'],
+  'nft-element': ['set'],
+  'xfrm-state': ['aead'],
+  sysctl: ['restore'],
+  route: ['family'],
+}
+
+/** Names of the wanted fields that the actual object does not have in the same value. */
+export function differingFields(wanted: KernelObject, actual: KernelObject): string[] {
+  const skipped = UNCOMPARED[wanted.kind] ?? []
+  return Object.entries(wanted).flatMap(([field, value]) => {
+    if (value === undefined || skipped.includes(field)) return []
+    return includes((actual as unknown as Record<string, unknown>)[field], value) ? [] : [field]
+  })
+}
+
+/** Whether `actual` says at least what `wanted` says. */
+function includes(actual: unknown, wanted: unknown): boolean {
+  if (wanted === undefined || wanted === actual) return true
+  if (typeof wanted !== 'object' || wanted === null) return wanted === false && actual === undefined
+  if (Array.isArray(wanted)) return canonical(wanted) === canonical(actual)
+  if (typeof actual !== 'object' || actual === null) return false
+  return Object.entries(wanted).every(([field, value]) => includes((actual as Record<string, unknown>)[field], value))
+}
