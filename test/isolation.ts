@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { expect } from 'vitest'
 
 /** The folders whose tests change kernel objects. */
-const CHANGES_KERNEL = /^test\/(kernel|vm|package)\//
+const CHANGES_KERNEL = /^test\/(kernel|vm)\//
 
 /** Tests that touch the kernel refuse to run outside the namespaces that own-world.cjs makes. */
 const file = relative(process.cwd(), expect.getState().testPath ?? '')

@@ -30,9 +30,9 @@ export function needs(...programs: string[]): string | undefined {
   return skipping(`${missing.join(', ')} not installed`)
 }
 
-/** Why a test that makes namespaces, links or mounts cannot run here, or `undefined`: test/run.mjs found no way to be privileged. */
+/** Why a test that makes namespaces, links or mounts cannot run here, or `undefined`: see own-world.cjs. */
 export function needsPrivileges(): string | undefined {
-  return process.env.LIBCNM_TEST_MODE === 'none' ? skipping('no private namespaces, see the mode that the run began with') : undefined
+  return process.env.LIBCNM_TEST_WORLD === undefined ? skipping('no namespaces of its own') : undefined
 }
 
 /**
