@@ -1,0 +1,27 @@
+import { describe, it } from 'vitest'
+import { bridge } from '../../drivers/bridge/index.js'
+import { host } from '../../drivers/host/index.js'
+import { nullDriver } from '../../drivers/null/index.js'
+import { driverConformance } from '../../src/testing/driver-conformance.js'
+import type { HostLink } from '../../src/contracts/index.js'
+
+const named = { 'com.docker.network.bridge.name': 'br0' }
+const br0: HostLink = { name: 'br0', index: 3, type: 'bridge', mtu: 1400, up: true, addresses: [] }
+
+describe('bridge', () => {
+  driverConformance({
+    driver: bridge,
+    samples: [
+      { title: 'no options' },
+      { title: 'IPv4 only', ipv6: false },
+      { title: 'internal', internal: true },
+      { title: 'an adopted bridge', exclusive: true, networkOptions: named, host: { links: [br0] }, ipv6: false },
+      { title: 'an unmanaged bridge', exclusive: true, networkOptions: { ...named, mode: 'unmanaged' }, host: { links: [br0] } },
+      { title: 'no communication between endpoints', networkOptions: { 'com.docker.network.bridge.enable_icc': 'false' } },
+    ],
+    describe,
+    it,
+  })
+})
+describe('host', () => driverConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], describe, it }))
+describe('null', () => driverConformance({ driver: nullDriver, describe, it }))
