@@ -1,18 +1,14 @@
 import { defineConfig } from 'tsup'
+import { buildEntries } from './scripts/entries.mjs'
 
-// Every entry is flat in dist/, so that the kernel thread's file is always beside the chunk that starts it.
 export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    contracts: 'src/contracts/index.ts',
-    kernel: 'src/kernel/index.ts',
-    'kernel-thread': 'src/kernel/thread.ts',
-  },
+  entry: buildEntries(),
   format: ['esm', 'cjs'],
   target: 'node20',
   platform: 'node',
   splitting: true,
   shims: true,
+  // Declarations take longest, and nothing that runs needs them: scripts/set-up.mjs builds without.
   dts: process.env.LIBCNM_BUILD !== 'js',
   sourcemap: true,
   clean: true,

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const SOURCES = ['src', 'drivers', 'adapters', 'tsup.config.ts', 'tsconfig.json', 'package.json', 'package-lock.json']
+const SOURCES = ['src', 'drivers', 'adapters', 'entries.json', 'scripts', 'tsup.config.ts', 'tsconfig.json', 'package-lock.json']
 
 /** Waits for other copies, then does what is needed. @returns {void} */
 export function setUp() {
