@@ -1,4 +1,7 @@
 import koffi from 'koffi'
+import { SystemCallError } from './system-call-error.js'
+
+export { SystemCallError }
 
 /**
  * System calls of the calling thread, through the C library. Blocking, and some of them (setns, unshare) change
@@ -7,16 +10,6 @@ import koffi from 'koffi'
 const libc = koffi.load(null)
 
 const AS_ERRNO = -1
-
-/** A failed system call: which one, and errno. Converted to a CnmError by whoever knows what was attempted. */
-export class SystemCallError extends Error {
-  constructor(
-    readonly syscall: string,
-    readonly errno: number,
-  ) {
-    super(`${syscall}: errno ${errno}`)
-  }
-}
 
 type Call = (...args: unknown[]) => number
 
@@ -45,14 +38,17 @@ const c = {
   send: bind('send', 'intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
   recv: bind('recv', 'intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)'),
   open: bind('open', 'int open(const char *path, int flags, uint32_t mode)'),
-  close: bind('close', 'int close(int fd)'),
+  close: libc.func('int close(int fd)') as Call,
   read: bind('read', 'intptr_t read(int fd, _Out_ uint8_t *buffer, size_t length)'),
   write: bind('write', 'intptr_t write(int fd, const uint8_t *buffer, size_t length)'),
+  socketpair: bind('socketpair', 'int socketpair(int domain, int type, int protocol, _Out_ int32_t *pair)'),
+  sethostname: bind('sethostname', 'int sethostname(const char *name, size_t length)'),
   setns: bind('setns', 'int setns(int fd, int type)'),
   unshare: bind('unshare', 'int unshare(int flags)'),
   mount: bind('mount', 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)'),
   umount2: bind('umount2', 'int umount2(const char *target, int flags)'),
   fcntl: bind('fcntl', 'int fcntl(int fd, int command, intptr_t argument)'),
+  ioctl: bind('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ uint8_t *argument)'),
 }
 
 export const AF_UNIX = 1
@@ -68,8 +64,10 @@ export const O_RDONLY = 0
 export const O_RDWR = 2
 export const O_CREAT = 0o100
 export const O_EXCL = 0o200
+export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
 export const CLONE_NEWNS = 0x20000
+export const CLONE_NEWUTS = 0x4000000
 export const CLONE_NEWNET = 0x40000000
 export const MS_RDONLY = 1
 export const MS_NOSUID = 2
@@ -90,7 +88,10 @@ export const socket = (domain: number, type: number, protocol: number): number =
 export const bindSocket = (fd: number, address: Uint8Array): number => c.bind(fd, address, address.length)
 export const connect = (fd: number, address: Uint8Array): number => c.connect(fd, address, address.length)
 export const listen = (fd: number, backlog: number): number => c.listen(fd, backlog)
-export const close = (fd: number): number => c.close(fd)
+/** Never repeated after EINTR: the descriptor is closed by then, and its number may be somebody else's already. */
+export function close(fd: number): void {
+  if (c.close(fd) === AS_ERRNO && koffi.errno() !== EINTR) throw new SystemCallError('close', koffi.errno())
+}
 export const open = (path: string, flags: number, mode = 0): number => c.open(path, flags | O_CLOEXEC, mode)
 export const setns = (fd: number, type: number): number => c.setns(fd, type)
 export const unshare = (flags: number): number => c.unshare(flags)
@@ -98,6 +99,8 @@ export const mount = (source: string | null, target: string, type: string | null
   c.mount(source, target, type, flags, data)
 export const umount = (target: string, flags = MNT_DETACH): number => c.umount2(target, flags)
 export const fcntl = (fd: number, command: number, argument: number): number => c.fcntl(fd, command, argument)
+/** With an argument that the kernel reads and writes; `null` for requests that have none. */
+export const ioctl = (fd: number, request: number, argument: Uint8Array | null): number => c.ioctl(fd, request, argument)
 export const send = (fd: number, data: Uint8Array, flags = 0): number => c.send(fd, data, data.length, flags)
 /** Returns the length of the datagram; with MSG_TRUNC the real one, also when `buffer` was too small. */
 export const receive = (fd: number, buffer: Uint8Array, flags = 0): number => c.recv(fd, buffer, buffer.length, flags)
@@ -115,3 +118,13 @@ export function socketAddress(fd: number): Uint8Array {
   c.getsockname(fd, bytes, length)
   return bytes.subarray(0, length[0])
 }
+
+/** Two connected stream sockets. */
+export function socketPair(): [number, number] {
+  const pair = new Int32Array(2)
+  c.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)
+  return [pair[0]!, pair[1]!]
+}
+
+/** Of the UTS namespace that the calling thread is in. */
+export const setHostname = (name: string): number => c.sethostname(name, Buffer.byteLength(name))

@@ -1,0 +1,105 @@
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { EnvironmentSpec } from './messages.js'
+import * as sys from '../syscalls.js'
+
+const NSFS_MAGIC = 0x6e736673
+const MOUNTS = '/proc/thread-self/ns/mnt'
+const HOSTNAME = '/proc/thread-self/ns/uts'
+
+/** The mount and UTS namespaces in which the programs of one sandbox run, kept alive by bind mounts in its folder. */
+interface EnvironmentFiles {
+  mounts: string
+  hostname: string
+}
+
+const filesIn = (folder: string): EnvironmentFiles => ({ mounts: join(folder, 'mnt'), hostname: join(folder, 'uts') })
+
+/** The namespaces that the kernel thread lives in, to come back to. */
+export class HomeEnvironment {
+  readonly #mounts = sys.open(MOUNTS, sys.O_RDONLY)
+  readonly #hostname = sys.open(HOSTNAME, sys.O_RDONLY)
+
+  /**
+   * Makes the environment unless it is there: a copy of the host's mounts, which follows the host's later ones, with
+   * the given files bound over its own, and a hostname of its own.
+   */
+  make({ folder, binds, hostname }: EnvironmentSpec): void {
+    const files = filesIn(folder)
+    if (isBound(files.mounts) && isBound(files.hostname)) return
+    this.drop(folder)
+    // A mount namespace may only be bound where mounts do not spread: into itself it would be a loop.
+    ensurePrivateFolder(dirname(folder))
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    let made: { mounts: number; hostname: number } | undefined
+    sys.unshare(sys.CLONE_NEWNS | sys.CLONE_NEWUTS)
+    try {
+      sys.mount(null, '/', null, sys.MS_REC | sys.MS_SLAVE)
+      for (const { source, target } of binds) if (existsSync(target)) sys.mount(source, target, null, sys.MS_BIND)
+      sys.setHostname(hostname)
+      made = { mounts: sys.open(MOUNTS, sys.O_RDONLY), hostname: sys.open(HOSTNAME, sys.O_RDONLY) }
+    } finally {
+      this.#return()
+    }
+    try {
+      bind(made.mounts, files.mounts)
+      bind(made.hostname, files.hostname)
+    } finally {
+      sys.close(made.mounts)
+      sys.close(made.hostname)
+    }
+  }
+
+  /** Runs `body` with the calling thread inside the environment. */
+  inside<T>(folder: string, body: () => T): T {
+    const files = filesIn(folder)
+    const mounts = sys.open(files.mounts, sys.O_RDONLY)
+    const hostname = sys.open(files.hostname, sys.O_RDONLY)
+    try {
+      sys.setns(hostname, sys.CLONE_NEWUTS)
+      sys.setns(mounts, sys.CLONE_NEWNS)
+      return body()
+    } finally {
+      this.#return()
+      sys.close(mounts)
+      sys.close(hostname)
+    }
+  }
+
+  /** Lets the namespaces go and removes the folder; it being gone is not an error. */
+  drop(folder: string): void {
+    for (const file of Object.values(filesIn(folder))) while (isBound(file)) sys.umount(file)
+    rmSync(folder, { recursive: true, force: true })
+  }
+
+  close(): void {
+    sys.close(this.#mounts)
+    sys.close(this.#hostname)
+  }
+
+  #return(): void {
+    sys.setns(this.#mounts, sys.CLONE_NEWNS)
+    sys.setns(this.#hostname, sys.CLONE_NEWUTS)
+  }
+}
+
+function isBound(file: string): boolean {
+  return existsSync(file) && Number(statfsSync(file).type) === NSFS_MAGIC
+}
+
+function bind(namespace: number, file: string): void {
+  closeSync(openSync(file, 'w', 0o600))
+  sys.mount(`/proc/thread-self/fd/${namespace}`, file, null, sys.MS_BIND)
+}
+
+/** A mount of its own that shares nothing with others. */
+function ensurePrivateFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  try {
+    sys.mount(null, folder, null, sys.MS_PRIVATE)
+  } catch {
+    // Not a mount point yet.
+    sys.mount(folder, folder, null, sys.MS_BIND)
+    sys.mount(null, folder, null, sys.MS_PRIVATE)
+  }
+}
