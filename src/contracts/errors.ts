@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   'ERR_CNM_NOT_PERMITTED',
   'ERR_CNM_NOT_SUPPORTED',
   'ERR_CNM_NAMESPACE_NOT_FOUND',
+  'ERR_CNM_NAMESPACE_EXISTS',
   'ERR_CNM_LINK_EXISTS',
   'ERR_CNM_LINK_NOT_FOUND',
   'ERR_CNM_TRUNCATED',
@@ -65,6 +66,8 @@ export interface CnmErrorDetails {
   errnoName?: string
   /** The operation that failed, in words near to the shell's: "link add br-1234 type bridge". */
   operation?: string
+  /** Index of that operation in its transaction. */
+  operationIndex?: number
   /** What the kernel said about it (NETLINK_EXT_ACK). */
   kernelText?: string
   cause?: unknown
@@ -83,6 +86,7 @@ export class CnmError extends Error {
   readonly errno?: number
   readonly errnoName?: string
   readonly operation?: string
+  readonly operationIndex?: number
   readonly kernelText?: string
 
   constructor(code: ErrorCode, message: string, details: CnmErrorDetails = {}) {

@@ -43,6 +43,8 @@ export interface ObjectHandler<K extends KernelObjectKind> {
   remove(object: ObjectOf<K>, context: TransactionContext): void
   /** Every object of this kind in a namespace, in normal form: what create() of the result would make again. */
   list?(at: Place, context: TransactionContext): ObjectOf<K>[]
+  /** The object with this identity as it is now, in normal form. Where absent, the engine looks through {@link list}. */
+  read?(object: ObjectOf<K>, context: TransactionContext): ObjectOf<K> | undefined
   /** The nearest shell command, for error messages and plans: `ip link add br0 type bridge`. */
   describe(action: 'create' | 'change' | 'delete', object: ObjectOf<K>): string
 }

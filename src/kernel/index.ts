@@ -1,1 +1,6 @@
-export {}
+export { Kernel, type CallOptions, type KernelOptions } from './kernel.js'
+export { parseMountinfo, type Mount } from './mountinfo.js'
+export type { ListFilter } from './protocol.js'
+export type { InternetAddress } from './socket-address.js'
+export type { SocketHandle, SocketRequest } from './sockets.js'
+export type { Fault } from './transaction/faults.js'

@@ -4,6 +4,7 @@
  * ones alike are served by `endian`).
  */
 import { endianness } from 'node:os'
+import { CnmError } from '../../contracts/errors.js'
 
 const little = endianness() === 'LE'
 export const NLM_F_REQUEST = 0x1
@@ -17,6 +18,16 @@ export const NLM_F_CREATE = 0x400
 export const NLM_F_APPEND = 0x800
 export const NLA_F_NESTED = 0x8000
 export const HEADER_LENGTH = 16
+/** A message longer than that travels alone. */
+const PART_BYTES = 64 * 1024
+const LONGEST_ATTRIBUTE = 0xffff
+
+/** Messages for one send(2). */
+export interface Part {
+  bytes: Uint8Array
+  /** Sequence number of the message that asks for an acknowledgement. */
+  last: number
+}
 
 export class MessageWriter {
   #bytes: Uint8Array
@@ -24,7 +35,7 @@ export class MessageWriter {
   #length = 0
   #messageStart = -1
   #sequence: number
-  /** Sequence numbers of the finished messages, in order. */
+  /** Sequence numbers of the finished messages, in order, each one more than that before. */
   readonly sequences: number[] = []
 
   constructor(firstSequence: number, capacity = 4096) {
@@ -40,13 +51,29 @@ export class MessageWriter {
   get nextSequence(): number {
     return this.#sequence
   }
-  /** The messages written so far (a view, valid until the next write). */
+  /** The finished messages (a view, valid until the next write). */
   bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length)
+    return this.#bytes.subarray(0, this.#messageStart < 0 ? this.#length : this.#messageStart)
+  }
+  /** The memory that {@link attrSpace} gives offsets in (valid until the next write). */
+  get memory(): Uint8Array {
+    return this.#bytes
+  }
+  /** Forgets all messages and keeps the memory. */
+  reset(firstSequence: number): this {
+    this.#sequence = firstSequence
+    this.#length = 0
+    this.#messageStart = -1
+    this.sequences.length = 0
+    return this
   }
 
-  /** Starts a message; its family header follows by u8/u16/u32, then attributes, then {@link end}. */
+  /**
+   * Starts a message; its family header follows by u8/u16/u32, then attributes, then {@link end}. A message that was
+   * begun and not ended, because an error was thrown while it was written, is dropped.
+   */
   begin(type: number, flags: number): this {
+    if (this.#messageStart >= 0) this.#length = this.#messageStart
     this.#messageStart = this.#length
     this.u32(0).u16(type).u16(flags | NLM_F_REQUEST).u32(this.#sequence).u32(0)
     return this
@@ -58,6 +85,57 @@ export class MessageWriter {
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#messageStart = -1
     return this
+  }
+
+  /** Drops everything after the first `count` messages, also one that was begun and not ended. */
+  keep(count: number): void {
+    this.#sequence = (this.#sequence - (this.sequences.length - count)) >>> 0
+    this.sequences.length = count
+    let length = 0
+    for (let i = 0; i < count; i++) length += (this.#view.getUint32(length, little) + 3) & ~3
+    this.#length = length
+    this.#messageStart = -1
+  }
+
+  /** The bytes of one finished message. */
+  message(index: number): Uint8Array {
+    let at = 0
+    for (let i = 0; i < index; i++) at += (this.#view.getUint32(at, little) + 3) & ~3
+    return this.#bytes.subarray(at, at + this.#view.getUint32(at, little))
+  }
+
+  /** Adds a copy of a message that another writer made, under a sequence number of this one. */
+  append(message: Uint8Array): this {
+    const at = this.#grow(message.length)
+    this.#bytes.set(message, at)
+    this.#view.setUint32(at + 8, this.#sequence, little)
+    this.#messageStart = at
+    return this.end()
+  }
+
+  /**
+   * The messages in pieces of at most `count` messages, and of a size that any socket takes. Only the last message of
+   * a piece asks for an acknowledgement; refusals are answered in any case.
+   */
+  parts(count: number): Part[] {
+    const parts: Part[] = []
+    let start = 0
+    let at = 0
+    let inPart = 0
+    for (let i = 0; i < this.sequences.length; i++) {
+      const end = at + ((this.#view.getUint32(at, little) + 3) & ~3)
+      const following = i + 1 < this.sequences.length ? this.#view.getUint32(end, little) : Infinity
+      const last = ++inPart === count || end + following - start > PART_BYTES
+      const flags = this.#view.getUint16(at + 6, little)
+      this.#view.setUint16(at + 6, last ? flags | NLM_F_ACK : flags & ~NLM_F_ACK, little)
+      if (last) {
+        parts.push({ bytes: this.#bytes.subarray(start, end), last: this.sequences[i]! })
+        start = end
+        inPart = 0
+      }
+      at = end
+    }
+    return parts
   }
 
   u8(value: number): this {
@@ -129,37 +207,67 @@ export class MessageWriter {
   }
   /** A zero-terminated string. */
   attrString(type: number, value: string): this {
-    const bytes = Buffer.from(value, 'utf8')
-    return this.#attribute(type, bytes.length + 1).raw(bytes).u8(0).#align()
+    const { length } = value
+    this.#attribute(type, length + 1)
+    const at = this.#grow(length + 1)
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) return this.#utf8String(at - 4, type, value)
+      this.#bytes[at + i] = code
+    }
+    this.#bytes[at + length] = 0
+    return this.#align()
   }
   attrBytes(type: number, bytes: Uint8Array): this {
     return this.#attribute(type, bytes.length).raw(bytes).#align()
   }
+  /** An attribute of `length` bytes that the caller writes into {@link memory} at the returned offset. */
+  attrSpace(type: number, length: number): number {
+    this.#attribute(type, length)
+    const at = this.#grow(length)
+    this.#align()
+    return at
+  }
   /** Attributes written by `body` become children of this one. */
   nest(type: number, body: () => void): this {
-    const start = this.#length
-    this.#attribute(type | NLA_F_NESTED, 0)
+    const start = this.nestBegin(type | NLA_F_NESTED)
     body()
-    this.#view.setUint16(start, this.#length - start, little)
-    return this
+    return this.nestEnd(start)
   }
   /** Like {@link nest}, without the NLA_F_NESTED flag that some old kernel interfaces refuse. */
   nestPlain(type: number, body: () => void): this {
+    const start = this.nestBegin(type)
+    body()
+    return this.nestEnd(start)
+  }
+  /** {@link nest} without a closure: attributes until {@link nestEnd} become children. The type is taken as it is. */
+  nestBegin(type: number): number {
     const start = this.#length
     this.#attribute(type, 0)
-    body()
-    this.#view.setUint16(start, this.#length - start, little)
+    return start
+  }
+  /** @param start what {@link nestBegin} returned */
+  nestEnd(start: number): this {
+    const length = this.#length - start
+    if (length > LONGEST_ATTRIBUTE) throw tooLong(length)
+    this.#view.setUint16(start, length, little)
     return this
   }
 
+  #utf8String(start: number, type: number, value: string): this {
+    const bytes = Buffer.from(value, 'utf8')
+    this.#length = start
+    return this.#attribute(type, bytes.length + 1).raw(bytes).u8(0).#align()
+  }
   #attribute(type: number, payload: number): this {
+    if (payload + 4 > LONGEST_ATTRIBUTE) throw tooLong(payload + 4)
     return this.u16(payload + 4).u16(type)
   }
   #align(): this {
     const rest = this.#length & 3
     if (rest !== 0) {
       const at = this.#grow(4 - rest)
-      this.#bytes.fill(0, at, this.#length)
+      for (let i = at; i < this.#length; i++) this.#bytes[i] = 0
     }
     return this
   }
@@ -176,3 +284,6 @@ export class MessageWriter {
     return at
   }
 }
+
+const tooLong = (length: number): CnmError =>
+  new CnmError('ERR_CNM_INVALID_ARGUMENT', `a netlink attribute holds ${LONGEST_ATTRIBUTE} bytes, not ${length}`)

@@ -1,0 +1,95 @@
+import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contracts/kernel-objects.js'
+import type { Operation } from '../contracts/operations.js'
+import type { Mount } from './mountinfo.js'
+import type { ListFilter } from './protocol.js'
+import type { SocketHandle, SocketRequest } from './sockets.js'
+import { ThreadHandle } from './thread-handle.js'
+import type { Fault } from './transaction/faults.js'
+
+export interface KernelOptions extends CallOptions {
+  /** For tests: one operation fails on purpose. */
+  fault?: Fault
+}
+
+export interface CallOptions {
+  /** Honoured until the kernel thread begins with the call; what has begun is finished. */
+  signal?: AbortSignal
+}
+
+/**
+ * The Linux kernel, through a thread of its own: system calls that change namespaces, or wait for the kernel, never run
+ * on the program's thread. Calls are carried out in the order in which they are made.
+ *
+ * `at` is a network namespace: `host` (where the program was when the kernel was opened), an absolute path, `pid:<n>`
+ * or `fd:<n>`. Every call throws ERR_CNM_ABORTED, ERR_CNM_CLOSED after {@link close}, ERR_CNM_THREAD_DIED, and what the
+ * kernel refuses as a CnmError with its error number and its own words.
+ */
+export class Kernel implements AsyncDisposable {
+  readonly #thread: ThreadHandle
+
+  private constructor(thread: ThreadHandle) {
+    this.#thread = thread
+  }
+
+  /**
+   * Starts a kernel thread. It keeps the program running only while a call is under way.
+   * @throws CnmError ERR_CNM_THREAD_DIED when the thread cannot start
+   */
+  static async open({ signal, fault }: KernelOptions = {}): Promise<Kernel> {
+    signal?.throwIfAborted()
+    return new Kernel(await ThreadHandle.start(fault === undefined ? {} : { fault }))
+  }
+
+  /**
+   * Carries out the operations in order, all or none: when one fails, those before it are undone in reverse order.
+   * Links and namespaces are removed after everything else has succeeded, together with those of other transactions
+   * that wait.
+   * @throws CnmError of the operation that failed (`operationIndex`, `operation`, `errnoName`, `kernelText`); with an
+   *   AggregateError as `cause` when not everything could be undone
+   */
+  async transaction(operations: readonly Operation[], { signal }: CallOptions = {}): Promise<void> {
+    await this.#thread.call(signal, 'transaction', operations)
+  }
+
+  /** Objects of these kinds in a namespace, as the kernel has them now; with a filter only those with equal fields. */
+  async list<K extends KernelObjectKind>(
+    at: Place,
+    kinds: readonly K[],
+    filter?: ListFilter,
+    { signal }: CallOptions = {},
+  ): Promise<ObjectOf<K>[]> {
+    return (await this.#thread.call(signal, 'list', at, kinds, filter)) as KernelObject[] as ObjectOf<K>[]
+  }
+
+  /** @throws CnmError ERR_CNM_NAMESPACE_NOT_FOUND when `at` leads to no network namespace */
+  async checkNamespace(at: Place, { signal }: CallOptions = {}): Promise<void> {
+    await this.#thread.call(signal, 'checkNamespace', at)
+  }
+
+  /** Kernel parameters of a namespace, by path: `net/ipv4/ip_forward`. */
+  readonly sysctl = {
+    get: (at: Place, path: string, { signal }: CallOptions = {}): Promise<string> => this.#thread.call(signal, 'readSysctl', at, path),
+    /** Writes only when the value differs. */
+    set: (at: Place, path: string, value: string, { signal }: CallOptions = {}): Promise<void> =>
+      this.#thread.call(signal, 'writeSysctl', at, path, value),
+  }
+
+  /** The mounts of the process's mount namespace. */
+  mounts({ signal }: CallOptions = {}): Promise<Mount[]> {
+    return this.#thread.call(signal, 'mounts')
+  }
+
+  /** A socket made inside a namespace. Its descriptor is the caller's to close, or to give to a server or socket of Node. */
+  socket(at: Place, request: SocketRequest, { signal }: CallOptions = {}): Promise<SocketHandle> {
+    return this.#thread.call(signal, 'socket', at, request)
+  }
+
+  /** Finishes what was asked and ends the thread; the second call waits for the first. */
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,37 @@
+/** What the program's thread and the kernel thread say to each other: JSON text, which costs less than cloning objects. */
+import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
+import type { Operation } from '../contracts/operations.js'
+import type { Mount } from './mountinfo.js'
+import type { SocketHandle, SocketRequest } from './sockets.js'
+import type { Fault } from './transaction/faults.js'
+import type { WireError } from './wire.js'
+
+/** Which of the objects of a kind are wanted: those whose fields have these values. */
+export type ListFilter = Readonly<Record<string, string | number | boolean>>
+
+/** Everything that the kernel thread does on request: arguments and result of each call. */
+export interface Calls {
+  transaction(operations: readonly Operation[]): void
+  list(at: Place, kinds: readonly KernelObjectKind[], filter?: ListFilter): KernelObject[]
+  checkNamespace(at: Place): void
+  readSysctl(at: Place, path: string): string
+  writeSysctl(at: Place, path: string, value: string): void
+  mounts(): Mount[]
+  socket(at: Place, request: SocketRequest): SocketHandle
+  close(): void
+}
+
+export type CallName = keyof Calls
+
+/** Number of the call, its name, its arguments; or the number of a call that is not wanted any more. */
+export type Request = { [K in CallName]: [id: number, name: K, ...args: Parameters<Calls[K]>] }[CallName] | [id: number]
+
+export type Reply = [id: number, result: unknown] | [id: number, result: null, error: WireError]
+
+/** Given to the thread at its start. */
+export interface ThreadOptions {
+  fault?: Fault
+}
+
+/** The first message of the thread: it runs. */
+export const READY = 0

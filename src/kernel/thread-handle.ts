@@ -1,0 +1,126 @@
+import { closeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { CnmError } from '../contracts/errors.js'
+import { READY, type CallName, type Calls, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { fromWire } from './wire.js'
+
+interface Pending {
+  name: CallName
+  resolve(result: unknown): void
+  reject(error: Error): void
+}
+
+/**
+ * The program's side of the kernel thread: sends requests and gives each its answer. The thread keeps the program alive
+ * only while it owes an answer.
+ */
+export class ThreadHandle {
+  #worker: Worker
+  #pending = new Map<number, Pending>()
+  #lastId = READY
+  #closing: Promise<void> | undefined
+  #death: CnmError | undefined
+  #lastError: unknown
+
+  private constructor(worker: Worker) {
+    this.#worker = worker
+    worker.on('message', (message: string) => this.#receive(JSON.parse(message) as Reply))
+    worker.on('error', (error) => (this.#lastError = error))
+    worker.on('exit', (code) => this.#exited(code))
+  }
+
+  /** @throws CnmError ERR_CNM_THREAD_DIED with the reason as its cause */
+  static async start(options: ThreadOptions): Promise<ThreadHandle> {
+    // The thread's file lies beside this one in either build.
+    const entry = import.meta.url.endsWith('.cjs') ? './kernel-thread.cjs' : './kernel-thread.js'
+    const worker = new Worker(new URL(entry, import.meta.url), {
+      name: 'libcnm-kernel',
+      workerData: options,
+      // Flags of the program (loaders, inspectors) are not for this thread; descriptors that it makes outlive it.
+      execArgv: [],
+      trackUnmanagedFds: false,
+    })
+    const handle = new ThreadHandle(worker)
+    await new Promise((resolve, reject) => handle.#expect(READY, { name: 'close', resolve, reject }))
+    return handle
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /**
+   * @param signal honoured until the thread begins with the call
+   * @throws CnmError ERR_CNM_ABORTED, ERR_CNM_CLOSED, ERR_CNM_THREAD_DIED; what the call throws
+   */
+  async call<K extends CallName>(signal: AbortSignal | undefined, name: K, ...args: Parameters<Calls[K]>): Promise<ReturnType<Calls[K]>> {
+    if (signal?.aborted) throw aborted(name, signal)
+    if (this.#closing !== undefined) throw new CnmError('ERR_CNM_CLOSED', `${name}: the kernel thread is closed`)
+    if (this.#death !== undefined) throw this.#death
+    return this.#send(signal, name, args)
+  }
+
+  /** Lets what was asked before be answered, then ends the thread. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    if (this.#death !== undefined) return
+    const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
+    await this.#send(undefined, 'close', []).catch(() => undefined)
+    this.#worker.ref()
+    await exited
+  }
+
+  async #send<K extends CallName>(signal: AbortSignal | undefined, name: K, args: Parameters<Calls[K]>): Promise<ReturnType<Calls[K]>> {
+    const id = ++this.#lastId
+    const takeBack = (): void => this.#post([id])
+    signal?.addEventListener('abort', takeBack)
+    try {
+      return await new Promise<ReturnType<Calls[K]>>((resolve, reject) => {
+        this.#expect(id, { name, resolve: resolve as (result: unknown) => void, reject })
+        this.#post([id, name, ...args] as unknown as Request)
+      })
+    } catch (error) {
+      throw error instanceof CnmError && error.code === 'ERR_CNM_ABORTED' && signal !== undefined ? aborted(name, signal) : error
+    } finally {
+      signal?.removeEventListener('abort', takeBack)
+    }
+  }
+
+  #post(request: Request): void {
+    this.#worker.postMessage(JSON.stringify(request))
+  }
+
+  #expect(id: number, pending: Pending): void {
+    if (this.#pending.size === 0) this.#worker.ref()
+    this.#pending.set(id, pending)
+  }
+
+  #receive([id, result, error]: Reply): void {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return closeUnclaimed(result)
+    this.#pending.delete(id)
+    if (this.#pending.size === 0) this.#worker.unref()
+    if (error === undefined) pending.resolve(result)
+    else pending.reject(fromWire(error))
+  }
+
+  #exited(code: number): void {
+    const cause = this.#lastError
+    this.#death = new CnmError('ERR_CNM_THREAD_DIED', `the kernel thread ended (code ${code})`, cause === undefined ? {} : { cause })
+    for (const pending of this.#pending.values()) pending.reject(this.#death)
+    this.#pending.clear()
+  }
+}
+
+/** A descriptor that nobody waits for would stay open for ever. */
+function closeUnclaimed(result: unknown): void {
+  if (typeof result === 'object' && result !== null && 'fd' in result && typeof result.fd === 'number') closeSync(result.fd)
+}
+
+function aborted(name: string, signal: AbortSignal): CnmError {
+  return new CnmError('ERR_CNM_ABORTED', `${name}: aborted before it began`, { cause: signal.reason })
+}
