@@ -1,5 +1,6 @@
 import type { XfrmStateObject } from '../../contracts/kernel-objects.js'
 import { NETLINK_XFRM, type ObjectHandler, type TransactionContext } from '../handler.js'
+import type { Message } from '../netlink/reader.js'
 import { endpoints } from './structs.js'
 import { deleteState, newState, parseState, writeStateId, XFRM_MSG_GETSA } from './state.js'
 
@@ -13,7 +14,7 @@ import { deleteState, newState, parseState, writeStateId, XFRM_MSG_GETSA } from 
  */
 export const xfrmStateHandler: ObjectHandler<'xfrm-state'> = {
   create(object, context, replace) {
-    if (replace && exists(object, context)) deleteState(context.writer(object.at, NETLINK_XFRM), object)
+    if (replace && get(object, context).length > 0) deleteState(context.writer(object.at, NETLINK_XFRM), object)
     newState(context.writer(object.at, NETLINK_XFRM), object)
   },
   change(from, to, context) {
@@ -27,14 +28,19 @@ export const xfrmStateHandler: ObjectHandler<'xfrm-state'> = {
     const found = context.socket(at, NETLINK_XFRM).dump(XFRM_MSG_GETSA, () => undefined, ({ payload }) => parseState(payload))
     return found.map((state) => ({ at, ...state }))
   },
+  /** With the key, for putting the state back; never leaves the kernel thread. */
+  read(object, context) {
+    const state = get(object, context).map(({ payload }) => parseState(payload, true)).find((found) => found !== undefined)
+    return state === undefined ? undefined : { at: object.at, ...state }
+  },
   describe(action, object) {
     const verb = { create: 'add', change: 'update', delete: 'delete' }[action]
     return `ip xfrm state ${verb} src ${object.source} dst ${object.destination} proto esp spi 0x${object.spi.toString(16)}`
   },
 }
 
-function exists(object: XfrmStateObject, context: TransactionContext): boolean {
-  const { destination, family } = endpoints(object.source, object.destination)
-  const socket = context.socket(object.at, NETLINK_XFRM)
-  return socket.request(XFRM_MSG_GETSA, 0, (writer) => writeStateId(writer, destination, object.spi, family)).errno === 0
+function get({ at, source, destination, spi }: XfrmStateObject, context: TransactionContext): Message[] {
+  const ends = endpoints(source, destination)
+  const socket = context.socket(at, NETLINK_XFRM)
+  return socket.request(XFRM_MSG_GETSA, 0, (writer) => writeStateId(writer, ends.destination, spi, ends.family)).replies
 }

@@ -86,11 +86,12 @@ export function writeStateId(writer: MessageWriter, destination: Uint8Array, spi
 /**
  * A state of a dump in normal form, its key as digest. `undefined` for what {@link XfrmStateObject} cannot say: other
  * protocols, separate ciphers, UDP encapsulation, states of an xfrm interface.
+ * @param withKey give the key itself, in hex
  */
-export function parseState(payload: Uint8Array): Omit<XfrmStateObject, 'at'> | undefined {
+export function parseState(payload: Uint8Array, withKey = false): Omit<XfrmStateObject, 'at'> | undefined {
   if (payload.length < STATE_LENGTH || u8(payload, ID + 20) !== IPPROTO_ESP) return undefined
   const attributes = attributeMap(payload, STATE_LENGTH)
-  const aead = parseAead(attributes.get(XFRMA_ALG_AEAD))
+  const aead = parseAead(attributes.get(XFRMA_ALG_AEAD), withKey)
   if (aead === undefined || attributes.has(XFRMA_ENCAP) || hasInterfaceId(attributes)) return undefined
   const family = u16(payload, FAMILY)
   const replay = attributes.get(XFRMA_REPLAY_ESN_VAL)
@@ -125,11 +126,12 @@ function writeAead(writer: MessageWriter, { name, key, icvBits }: XfrmStateObjec
   writer.attrBytes(XFRMA_ALG_AEAD, struct)
 }
 
-function parseAead(bytes: Uint8Array | undefined): XfrmStateObject['aead'] | undefined {
+function parseAead(bytes: Uint8Array | undefined, withKey: boolean): XfrmStateObject['aead'] | undefined {
   if (bytes === undefined || bytes.length < ALGORITHM_NAME + 8) return undefined
   const length = u32(bytes, ALGORITHM_NAME) / 8
   const key = bytes.subarray(ALGORITHM_NAME + 8, ALGORITHM_NAME + 8 + length)
-  return { name: text(bytes.subarray(0, ALGORITHM_NAME)), key: keyDigest(key), icvBits: u32(bytes, ALGORITHM_NAME + 4) }
+  const shown = withKey ? Buffer.from(key).toString('hex') : keyDigest(key)
+  return { name: text(bytes.subarray(0, ALGORITHM_NAME)), key: shown, icvBits: u32(bytes, ALGORITHM_NAME + 4) }
 }
 
 function replayWindow({ replayWindow: window = DEFAULT_WINDOW, esn }: XfrmStateObject): { window: number; large: boolean } {

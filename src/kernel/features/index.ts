@@ -1,0 +1,1 @@
+export { featuresHandler } from './handler.js'
