@@ -1,8 +1,13 @@
+import { constants } from 'node:os'
 import { CnmError } from '../../contracts/errors.js'
 import * as sys from '../syscalls.js'
-import { attributes, i32, messages, text, u32, type Message } from './reader.js'
-import { MessageWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR } from './writer.js'
+import { isFinal, NLMSG_ERROR, outcome, type Acknowledgement } from './acknowledgement.js'
+import { messages, type Message } from './reader.js'
+import { HEADER_LENGTH, MessageWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR } from './writer.js'
 
+export type { Acknowledgement }
+
+const { EAGAIN, ENOBUFS } = constants.errno
 const SOL_NETLINK = 270
 const NETLINK_EXT_ACK = 11
 const NETLINK_CAP_ACK = 10
@@ -12,25 +17,11 @@ const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 const SO_SNDBUFFORCE = 32
-const NLMSG_ERROR = 2
-const NLMSG_DONE = 3
-const NLMSGERR_ATTR_MSG = 1
-const NLM_F_CAPPED = 0x100
-const NLM_F_ACK_TLVS = 0x200
-const EAGAIN = 11
-const ENOBUFS = 105
+/** The kernel fills datagrams of a dump up to the reader's buffer, at most 32 KiB; only single huge objects need more. */
 const RECEIVE_BUFFER = 64 * 1024
 const DUMP_ATTEMPTS = 20
-
-/** The kernel's answer to one message of a batch. `errno` 0 is success. */
-export interface Acknowledgement {
-  sequence: number
-  errno: number
-  /** NETLINK_EXT_ACK. */
-  text?: string
-  /** Messages that came before the acknowledgement (the reply to a get). */
-  replies: Message[]
-}
+/** Refusals of so many messages fit in the receive queue that a socket has by default. */
+const REFUSALS_AT_ONCE = 128
 
 /**
  * A blocking netlink socket. It belongs to the network namespace in which the calling thread was when it was
@@ -39,7 +30,7 @@ export interface Acknowledgement {
 export class NetlinkSocket {
   readonly fd: number
   #sequence = 1
-  #buffer = new Uint8Array(RECEIVE_BUFFER)
+  #buffer: Uint8Array | undefined
 
   /** @param protocol NETLINK_ROUTE 0, NETLINK_XFRM 6, NETLINK_NETFILTER 12, NETLINK_GENERIC 16 */
   constructor(protocol: number) {
@@ -75,23 +66,20 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends every message of the writer in one system call and reads one acknowledgement for each. The kernel
-   * goes on after a message that failed. Messages must carry NLM_F_ACK ({@link MessageWriter.begin}'s flags).
+   * Sends every message of the writer and returns one acknowledgement for each; in one system call, unless there are
+   * more messages than `atOnce`. The kernel goes on after a message that it refused. It answers in order, and
+   * refusals in any case: so only the last message of a system call asks for an acknowledgement.
+   * @param atOnce choose it smaller for gets, whose replies are larger than refusals
+   * @throws CnmError ERR_CNM_TRUNCATED when answers were lost or cut, so that what happened is not known
    */
-  exchange(writer: MessageWriter): Acknowledgement[] {
+  exchange(writer: MessageWriter, atOnce = REFUSALS_AT_ONCE): Acknowledgement[] {
     this.#sequence = writer.nextSequence
-    const waiting = new Map<number, Acknowledgement>(writer.sequences.map((sequence) => [sequence, { sequence, errno: -1, replies: [] }]))
-    const result = [...waiting.values()]
-    sys.send(this.fd, writer.bytes())
-    while (waiting.size > 0) {
-      for (const message of this.#receive()) {
-        const answer = waiting.get(message.sequence)
-        if (answer === undefined) continue
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          Object.assign(answer, acknowledgement(message))
-          waiting.delete(message.sequence)
-        } else answer.replies.push({ ...message, payload: message.payload.slice() })
-      }
+    const result = writer.sequences.map((sequence): Acknowledgement => ({ sequence, errno: 0, replies: [] }))
+    const first = writer.sequences[0]
+    if (first === undefined) return result
+    for (const part of writer.parts(atOnce)) {
+      sys.send(this.fd, part.bytes)
+      this.#collect(result, first, part.last)
     }
     return result
   }
@@ -109,7 +97,7 @@ export class NetlinkSocket {
       const datagram = this.#receiveQueued()
       if (datagram === undefined) return answers
       for (const message of messages(datagram)) {
-        if (message.type === NLMSG_ERROR) answers.push({ sequence: message.sequence, replies: [], ...acknowledgement(message) })
+        if (message.type === NLMSG_ERROR) answers.push({ sequence: message.sequence, replies: [], ...outcome(message) })
       }
     }
   }
@@ -126,67 +114,132 @@ export class NetlinkSocket {
   /**
    * All objects of a kind. A dump during which the kernel's tables changed (NLM_F_DUMP_INTR) may have missed or
    * repeated objects, so it is made again.
-   * @throws CnmError ERR_CNM_KERNEL when the kernel refuses or keeps changing underneath
+   * @param parse must not use this socket
+   * @throws CnmError ERR_CNM_KERNEL when the kernel keeps changing underneath, DumpError when it refuses
    */
   dump<T>(type: number, body: (writer: MessageWriter) => void, parse: (message: Message) => T | undefined): T[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
-      const found = this.#dumpOnce(type, body, parse)
-      if (found !== undefined) return found
-    }
-    throw new CnmError('ERR_CNM_KERNEL', `netlink dump ${type} was interrupted ${DUMP_ATTEMPTS} times in a row`)
-  }
-
-  #dumpOnce<T>(type: number, body: (writer: MessageWriter) => void, parse: (message: Message) => T | undefined): T[] | undefined {
-    const writer = this.writer()
-    const sequence = writer.nextSequence
-    writer.begin(type, NLM_F_DUMP)
-    body(writer)
-    writer.end()
-    this.#sequence = writer.nextSequence
-    sys.send(this.fd, writer.bytes())
-    const found: T[] = []
-    let interrupted = false
-    for (;;) {
-      for (const message of this.#receive()) {
-        if (message.sequence !== sequence) continue
-        if (message.flags & NLM_F_DUMP_INTR) interrupted = true
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          const { errno, text: words } = acknowledgement(message)
-          if (errno !== 0) throw new DumpError(errno, words)
-          return interrupted ? undefined : found
-        }
+      const found: T[] = []
+      const whole = this.#dumpOnce(type, body, (message) => {
         const parsed = parse(message)
         if (parsed !== undefined) found.push(parsed)
-      }
+      })
+      if (whole) return found
     }
+    throw new CnmError('ERR_CNM_KERNEL', `netlink dump ${type} was interrupted ${DUMP_ATTEMPTS} times in a row`)
   }
 
   close(): void {
     sys.close(this.fd)
   }
 
-  /** The next datagram if one is there. Only for acknowledgements: capped ones are smaller than any buffer of ours. */
-  #receiveQueued(): Uint8Array | undefined {
+  /** Reads until the answer to message `last`. */
+  #collect(result: Acknowledgement[], first: number, last: number): void {
     for (;;) {
-      try {
-        return this.#buffer.subarray(0, sys.receive(this.fd, this.#buffer, sys.MSG_DONTWAIT))
-      } catch (error) {
-        if (!(error instanceof sys.SystemCallError)) throw error
-        if (error.errno === EAGAIN) return undefined
-        // reported once for a queue that overran; what is queued can be read after it
-        if (error.errno !== ENOBUFS) throw error
+      const buffer = this.#memory()
+      const length = this.#receiveAnswer(buffer)
+      for (const message of messages(buffer.subarray(0, length))) {
+        const answer = result[(message.sequence - first) >>> 0]
+        if (answer === undefined) continue
+        if (!isFinal(message)) {
+          answer.replies.push({ ...message, payload: message.payload.slice() })
+          continue
+        }
+        const { errno, text } = outcome(message)
+        answer.errno = errno
+        if (text !== undefined) answer.text = text
+        if (message.sequence === last) return
       }
     }
   }
 
-  /** One datagram, whole: its size is asked first, so that no reply is ever cut. */
-  *#receive(): Generator<Message> {
-    const size = sys.receive(this.fd, this.#buffer.subarray(0, 0), sys.MSG_PEEK | sys.MSG_TRUNC)
-    if (size > this.#buffer.length) this.#buffer = new Uint8Array(size * 2)
-    const length = sys.receive(this.fd, this.#buffer)
-    yield* messages(this.#buffer.subarray(0, length))
+  #receiveAnswer(buffer: Uint8Array): number {
+    let length: number
+    try {
+      length = sys.receive(this.fd, buffer, sys.MSG_TRUNC)
+    } catch (error) {
+      if (!overrun(error)) throw error
+      this.#drain()
+      throw new CnmError('ERR_CNM_TRUNCATED', 'the kernel had no room for its answers: which messages it took is not known', { cause: error })
+    }
+    if (length <= buffer.length) return length
+    this.#drain()
+    this.#memory(length)
+    throw new CnmError('ERR_CNM_TRUNCATED', `a netlink reply of ${length} bytes was cut at ${buffer.length}`)
+  }
+
+  /** Empties the queue. The kernel works inside send(2), so no answer comes later. */
+  #drain(): void {
+    while (this.#receiveQueued() !== undefined) continue
+  }
+
+  /** @returns whether nothing changed underneath */
+  #dumpOnce(type: number, body: (writer: MessageWriter) => void, visit: (message: Message) => void): boolean {
+    const writer = this.writer()
+    const sequence = writer.nextSequence
+    writer.begin(type, NLM_F_DUMP)
+    body(writer)
+    this.#sequence = writer.end().nextSequence
+    sys.send(this.fd, writer.bytes())
+    let interrupted = false
+    let failure: { error: unknown } | undefined
+    for (;;) {
+      const datagram = this.#receiveWhole()
+      if (datagram === undefined) interrupted = true
+      for (const message of messages(datagram ?? new Uint8Array(0))) {
+        if (message.sequence !== sequence) continue
+        if (message.flags & NLM_F_DUMP_INTR) interrupted = true
+        if (isFinal(message)) {
+          const { errno, text } = outcome(message)
+          if (errno !== 0) throw new DumpError(errno, text)
+          if (failure !== undefined) throw failure.error
+          return !interrupted
+        }
+        // The rest of the dump has to be read in any case, or the kernel refuses the next one.
+        try {
+          if (failure === undefined) visit(message)
+        } catch (error) {
+          failure = { error }
+        }
+      }
+    }
+  }
+
+  /** The next datagram if one is there. Only for acknowledgements: capped ones are smaller than any buffer of ours. */
+  #receiveQueued(): Uint8Array | undefined {
+    const buffer = this.#memory()
+    for (;;) {
+      try {
+        return buffer.subarray(0, sys.receive(this.fd, buffer, sys.MSG_DONTWAIT))
+      } catch (error) {
+        if (error instanceof sys.SystemCallError && error.errno === EAGAIN) return undefined
+        // reported once for a queue that overran; what is queued can be read after it
+        if (!overrun(error)) throw error
+      }
+    }
+  }
+
+  /** One datagram; its size is asked first, so that it is never cut. `undefined`: the queue had overrun. */
+  #receiveWhole(): Uint8Array | undefined {
+    try {
+      const size = sys.receive(this.fd, NOTHING, sys.MSG_PEEK | sys.MSG_TRUNC)
+      const buffer = this.#memory(size)
+      return buffer.subarray(0, sys.receive(this.fd, buffer))
+    } catch (error) {
+      if (overrun(error)) return undefined
+      throw error
+    }
+  }
+
+  #memory(needed = HEADER_LENGTH): Uint8Array {
+    if (this.#buffer === undefined || this.#buffer.length < needed) this.#buffer = new Uint8Array(Math.max(RECEIVE_BUFFER, needed * 2))
+    return this.#buffer
   }
 }
+
+const NOTHING = new Uint8Array(0)
+
+const overrun = (error: unknown): boolean => error instanceof sys.SystemCallError && error.errno === ENOBUFS
 
 /** The kernel refused a dump. */
 export class DumpError extends sys.SystemCallError {
@@ -197,20 +250,3 @@ export class DumpError extends sys.SystemCallError {
     super('netlink dump', errno)
   }
 }
-
-function acknowledgement(message: Message): { errno: number; text?: string } {
-  const errno = -i32(message.payload)
-  // NLMSG_DONE: an int, then TLVs. NLMSG_ERROR: an int, the header of the request (and, uncapped, its body), then TLVs.
-  let at = 4
-  if (message.type === NLMSG_ERROR) {
-    const requestLength = u32(message.payload, 4)
-    at = message.flags & NLM_F_CAPPED ? 20 : 4 + ((requestLength + 3) & ~3)
-  }
-  if (message.flags & NLM_F_ACK_TLVS) {
-    for (const attribute of attributes(message.payload, at)) {
-      if (attribute.type === NLMSGERR_ATTR_MSG) return { errno, text: text(attribute.value) }
-    }
-  }
-  return { errno }
-}
-
