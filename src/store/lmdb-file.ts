@@ -1,0 +1,78 @@
+import { chmod, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RootDatabase } from 'lmdb'
+
+/** Names in the store's directory. */
+export const dataFile = (directory: string): string => join(directory, 'data.mdb')
+export const lockFile = (directory: string): string => join(directory, 'data.mdb-lock')
+
+/** Opens the file at a path with what every opener must agree on. */
+export async function openEnvironment(path: string): Promise<RootDatabase<Buffer, Buffer>> {
+  const { open: openLmdb } = await import('lmdb')
+  const lock = await open(`${path}-lock`, 'a', 0o600)
+  await lock.close()
+  return openLmdb<Buffer, Buffer>({
+    path,
+    noSubdir: true,
+    // A commit returns when the page cache has it; the flush follows, and after a power loss (the kernel's boot id
+    // differs) LMDB goes back to the last state that was flushed, so that the file is whole in any case.
+    overlappingSync: true,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+  })
+}
+
+/**
+ * Makes the data file where there is none. It is made under another name and linked into place when it is complete:
+ * an empty or partial file of the right name is therefore always damage, never a beginning.
+ */
+export async function makeDataFile(directory: string, fill: (database: RootDatabase<Buffer, Buffer>) => Promise<void>): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await removeAbandoned(directory)
+  if (await exists(dataFile(directory))) return
+  const path = join(directory, `new-${process.pid}-${Math.random().toString(36).slice(2)}.mdb`)
+  try {
+    const database = await openEnvironment(path)
+    try {
+      await fill(database)
+    } finally {
+      await database.close()
+    }
+    await chmod(path, 0o600)
+    await link(path, dataFile(directory)).catch((error: NodeJS.ErrnoException) => {
+      // Another process was faster; its file is as good.
+      if (error.code !== 'EEXIST') throw error
+    })
+    await flushDirectory(directory)
+  } finally {
+    await rm(path, { force: true })
+    await rm(`${path}-lock`, { force: true })
+  }
+}
+
+/** What makers of a data file left that were killed. */
+async function removeAbandoned(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const pid = /^new-(\d+)-\w+\.mdb(-lock)?$/.exec(name)?.[1]
+    if (pid !== undefined && !(await exists(`/proc/${pid}`))) await rm(join(directory, name), { force: true })
+  }
+}
+
+async function flushDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
+}
