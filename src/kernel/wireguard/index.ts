@@ -1,0 +1,5 @@
+export { applyWireguard } from './apply.js'
+export { readWireguard, type WireguardPeerState, type WireguardState } from './device.js'
+export { configurationChange } from './difference.js'
+export { wholeConfiguration, wireguardMessages, type DeviceChange } from './messages.js'
+export type { PeerChange } from './peers.js'
