@@ -10,7 +10,9 @@ import type { Undo } from './undo.js'
 /** Whether an address lies in a subnet. Both in text; an address of the other family does not. */
 export function contains(subnet: string, address: string): boolean {
   if (subnet.includes(':') !== address.includes(':')) return false
-  return subnet.includes(':') ? new Address6(address).isInSubnet(new Address6(subnet)) : new Address4(address).isInSubnet(new Address4(subnet))
+  return subnet.includes(':')
+    ? new Address6(address).isInSubnet(new Address6(subnet))
+    : new Address4(address).isInSubnet(new Address4(subnet))
 }
 
 /** One address of each family (or the static ones asked for), with their undo. */
@@ -26,10 +28,23 @@ export async function takeAddresses(
   if (record.pools.length === 0) return taken
   const ipam = ipamDriver(core, record.ipamDriver)
   for (const { pool, address } of assigned) {
-    const lease: Lease = await ipam.requestAddress({ pool: pool.id, owner, purpose: 'endpoint', address, mac: request.mac, name: request.name })
+    const lease: Lease = await ipam.requestAddress({
+      pool: pool.id,
+      owner,
+      purpose: 'endpoint',
+      address,
+      mac: request.mac,
+      name: request.name,
+    })
     undo.push(() => ipam.releaseAddress(pool.id, withoutPrefix(lease.address), owner))
     if (lease.address === '') continue
-    taken.push({ pool: pool.id, address: lease.address, family: pool.family, gateway: pool.gateway ?? lease.gateway, static: address !== undefined })
+    taken.push({
+      pool: pool.id,
+      address: lease.address,
+      family: pool.family,
+      gateway: pool.gateway ?? lease.gateway,
+      static: address !== undefined,
+    })
   }
   return taken
 }
@@ -41,7 +56,9 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
     const pool = pools.find(({ subnet }) => contains(subnet, address))
     if (pool === undefined) {
       const subnets = pools.map(({ subnet }) => subnet).join(', ') || 'none'
-      throw new CnmError('ERR_CNM_ADDRESS_OUT_OF_RANGE', `addresses: ${address} is in no subnet of network ${name} (${subnets})`, { field: 'addresses' })
+      throw new CnmError('ERR_CNM_ADDRESS_OUT_OF_RANGE', `addresses: ${address} is in no subnet of network ${name} (${subnets})`, {
+        field: 'addresses',
+      })
     }
     if (assigned.some((other) => other.pool === pool)) {
       throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `addresses: two addresses of ${pool.subnet}`, { field: 'addresses' })
@@ -56,7 +73,12 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
   return assigned
 }
 
-export async function giveAddressesBack(core: Core, ipamName: string, owner: string, addresses: readonly EndpointAddressRecord[]): Promise<void> {
+export async function giveAddressesBack(
+  core: Core,
+  ipamName: string,
+  owner: string,
+  addresses: readonly EndpointAddressRecord[],
+): Promise<void> {
   if (addresses.length === 0) return
   const ipam = ipamDriver(core, ipamName)
   await Promise.all(addresses.map(({ pool, address }) => tolerant(ipam.releaseAddress(pool, withoutPrefix(address), owner))))

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3'
 import { CnmError } from '../contracts/errors.js'
-import type { Core } from './core.js'
+import type { Core, Emit } from './core.js'
 import { createNetwork } from './network-create.js'
 import type { Network } from './network.js'
 import { openCore, type ControllerOptions } from './open.js'
@@ -49,7 +49,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   static async open(options: ControllerOptions = {}): Promise<Controller> {
     const events: Forwarding = { to: undefined }
-    const { core, close } = await openCore(options, (name, ...event) => void events.to?.emit(name, ...event))
+    const { core, close } = await openCore(options, (name, ...event) => void (events.to as { emit: Emit } | undefined)?.emit(name, ...event))
     return new Controller(core, events, close)
   }
 

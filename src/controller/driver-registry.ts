@@ -27,7 +27,9 @@ export class DriverRegistry {
     if (started !== undefined) return started
     const source = this.#sources.get(name)
     if (source === undefined) {
-      throw new CnmError('ERR_CNM_DRIVER_NOT_FOUND', `no network driver ${name}; there are: ${this.names().join(', ')}`, { field: 'driver' })
+      throw new CnmError('ERR_CNM_DRIVER_NOT_FOUND', `no network driver ${name}; there are: ${this.names().join(', ')}`, {
+        field: 'driver',
+      })
     }
     const starting = this.#start(source)
     this.#guarded.set(name, starting)

@@ -46,7 +46,12 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
       description: [],
       gateways: [],
     }
-    record.addresses = await takeAddresses(network, record.id, { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }, undo)
+    record.addresses = await takeAddresses(
+      network,
+      record.id,
+      { name: record.name, mac: record.mac, addresses: options.addresses ?? [] },
+      undo,
+    )
     await save(core, [record])
     undo.push(() => save(core, [], [record]))
     const endpoint = new Endpoint(core, record, network, parsed)
@@ -58,12 +63,18 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
 }
 
 function reserveName(network: Network, name: string): void {
-  if (network.configOnly) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name} is config-only: it has no endpoints`, { object: `network ${network.name}` })
+  if (network.configOnly)
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name} is config-only: it has no endpoints`, {
+      object: `network ${network.name}`,
+    })
   if (network.record.phase !== 'ready' || network.core.networks.find(network.id) !== network) {
     throw new CnmError('ERR_CNM_NETWORK_NOT_FOUND', `network ${network.name} is gone`, { object: `network ${network.name}` })
   }
   if (network.endpointsByName.has(name)) {
-    throw new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already`, { object: `endpoint ${name}`, field: 'name' })
+    throw new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already`, {
+      object: `endpoint ${name}`,
+      field: 'name',
+    })
   }
   network.endpointsByName.set(name, undefined)
 }

@@ -28,7 +28,10 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       joining.state = await network.guardedDriver.beforeJoin(endpoint.view(joining), network.view(), facts, options.signal)
       undo.push(() => network.guardedDriver.afterLeave(endpoint.view(joining), network.view()))
       abortable(options.signal, `endpoint ${endpoint.name}`)
-      Object.assign(joining, describe(endpoint, joining, sandbox, network.guardedDriver.endpoint(endpoint.view(joining), network.view(), facts)))
+      Object.assign(
+        joining,
+        describe(endpoint, joining, sandbox, network.guardedDriver.endpoint(endpoint.view(joining), network.view(), facts)),
+      )
       await save(core, [joining])
       undo.push(() => save(core, [before]))
       await joinInKernel(endpoint, sandbox, joining)
@@ -71,7 +74,12 @@ async function joinInKernel(endpoint: Endpoint, sandbox: Sandbox, joining: Endpo
   endpoint.record = joining
   sandbox.joined.add(endpoint)
   try {
-    await core.engine.apply(new Map([[ownerOf(joining), joining.description], [ownerOf(sandbox.record), sandbox.describe()]]))
+    await core.engine.apply(
+      new Map([
+        [ownerOf(joining), joining.description],
+        [ownerOf(sandbox.record), sandbox.describe()],
+      ]),
+    )
   } catch (error) {
     endpoint.record = before
     sandbox.joined.delete(endpoint)
@@ -85,7 +93,12 @@ async function leaveInKernel(endpoint: Endpoint, sandbox: Sandbox, after: Endpoi
   endpoint.record = after
   sandbox.joined.delete(endpoint)
   try {
-    await core.engine.apply(new Map([[ownerOf(after), undefined], [ownerOf(sandbox.record), sandbox.describe()]]))
+    await core.engine.apply(
+      new Map([
+        [ownerOf(after), undefined],
+        [ownerOf(sandbox.record), sandbox.describe()],
+      ]),
+    )
   } catch (error) {
     endpoint.record = before
     sandbox.joined.add(endpoint)
@@ -111,7 +124,8 @@ function describe(
   }
   if (record.interfaceName !== undefined) {
     const link = record.interfaceName
-    for (const address of record.linkLocal) objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
+    for (const address of record.linkLocal)
+      objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
     for (const [name, value] of Object.entries(record.sysctls)) objects.push({ kind: 'sysctl', at, path: sysctlPath(name, link), value })
   }
   return { description: withoutIPv6WhereOff(objects, record), gateways }
@@ -132,7 +146,9 @@ function refuseJoined(endpoint: Endpoint): void {
   }
   if (endpoint.record.sandbox === undefined) return
   const where = endpoint.sandbox?.name ?? endpoint.record.sandbox
-  throw new CnmError('ERR_CNM_ENDPOINT_JOINED', `endpoint ${endpoint.name} is joined to sandbox ${where} already`, { object: `endpoint ${endpoint.name}` })
+  throw new CnmError('ERR_CNM_ENDPOINT_JOINED', `endpoint ${endpoint.name} is joined to sandbox ${where} already`, {
+    object: `endpoint ${endpoint.name}`,
+  })
 }
 
 const notJoined = (endpoint: Endpoint): CnmError =>

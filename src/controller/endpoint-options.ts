@@ -39,7 +39,11 @@ const SYSCTL = /^net\.(?:ipv4|ipv6|mpls)\.[a-z0-9_]+\.IFNAME\.[a-z0-9_]+$/
 function checkedSysctls(sysctls: Record<string, string>, field: string): Record<string, string> {
   for (const [name, value] of Object.entries(sysctls)) {
     if (!SYSCTL.test(name)) {
-      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${name} is no sysctl of an interface (net.<family>.<group>.IFNAME.<name>)`, { field })
+      throw new CnmError(
+        'ERR_CNM_INVALID_ARGUMENT',
+        `${field}: ${name} is no sysctl of an interface (net.<family>.<group>.IFNAME.<name>)`,
+        { field },
+      )
     }
     if (/[\n\0]/.test(value)) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: value of ${name} has a line break`, { field })
   }

@@ -89,7 +89,9 @@ export class Endpoint {
       if (core.endpoints.get(this.id) !== this) return
       if (this.record.sandbox !== undefined) {
         const where = this.sandbox?.name ?? this.record.sandbox
-        throw new CnmError('ERR_CNM_ENDPOINT_JOINED', `endpoint ${this.name} is joined to sandbox ${where}`, { object: `endpoint ${this.name}` })
+        throw new CnmError('ERR_CNM_ENDPOINT_JOINED', `endpoint ${this.name} is joined to sandbox ${where}`, {
+          object: `endpoint ${this.name}`,
+        })
       }
       await save(core, [{ ...this.record, phase: 'deleting' }])
       await this.discard()

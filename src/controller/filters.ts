@@ -34,7 +34,9 @@ export function matcher<T extends Filterable>(filters: Filters | undefined, tabl
     const test = Object.hasOwn(known, key) ? known[key] : undefined
     if (test === undefined) throw unknownFilter(key, Object.keys(known))
     const values = typeof given === 'string' ? [given] : [...given]
-    tests.push((object) => (ALL_MUST_MATCH.has(key) ? values.every((value) => test(object, value)) : values.some((value) => test(object, value))))
+    tests.push((object) =>
+      ALL_MUST_MATCH.has(key) ? values.every((value) => test(object, value)) : values.some((value) => test(object, value)),
+    )
   }
   return (object) => tests.every((test) => test(object))
 }
@@ -60,6 +62,7 @@ function instant(value: string): number {
     return Date.now() - age
   }
   const time = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value)
-  if (Number.isNaN(time)) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `filters: until=${value} is neither a time nor an age`, { field: 'filters.until' })
+  if (Number.isNaN(time))
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `filters: until=${value} is neither a time nor an age`, { field: 'filters.until' })
   return time
 }

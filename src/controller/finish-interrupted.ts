@@ -36,7 +36,12 @@ async function settleEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
 async function takeOut(core: Core, endpoint: Endpoint, sandbox: Sandbox): Promise<EndpointRecord> {
   const inside = endpoint.record
   sandbox.joined.delete(endpoint)
-  await core.engine.apply(new Map([[ownerOf(inside), undefined], [ownerOf(sandbox.record), sandbox.describe()]]))
+  await core.engine.apply(
+    new Map([
+      [ownerOf(inside), undefined],
+      [ownerOf(sandbox.record), sandbox.describe()],
+    ]),
+  )
   await endpoint.network.guardedDriver.afterLeave(endpoint.view(inside), endpoint.network.view())
   endpoint.record = withoutSandbox(inside)
   return endpoint.record

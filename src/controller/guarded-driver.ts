@@ -1,6 +1,14 @@
 import type { Description } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
-import type { Announcements, DriverCapabilities, DriverContext, EndpointView, HostFacts, NetworkDriver, NetworkView } from '../contracts/network-driver.js'
+import type {
+  Announcements,
+  DriverCapabilities,
+  DriverContext,
+  EndpointView,
+  HostFacts,
+  NetworkDriver,
+  NetworkView,
+} from '../contracts/network-driver.js'
 import { unknownOption } from '../contracts/options.js'
 import type { JsonValue } from '../contracts/store.js'
 

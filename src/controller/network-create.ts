@@ -32,7 +32,9 @@ async function createReal(core: Core, options: NetworkOptions, undo: Undo): Prom
   const driver = await core.drivers.get(options.driver ?? 'bridge')
   const parsed = driver.networkOptions(driverOptions(options.options ?? {}))
   if (driver.capabilities.singleton && core.networks.list().some((network) => network.driver === driver.name)) {
-    throw new CnmError('ERR_CNM_NETWORK_EXISTS', `network ${options.name}: only one network of driver ${driver.name} can exist`, { field: 'driver' })
+    throw new CnmError('ERR_CNM_NETWORK_EXISTS', `network ${options.name}: only one network of driver ${driver.name} can exist`, {
+      field: 'driver',
+    })
   }
   const record = newRecord(options, driver.name)
   await core.serial.run([`network/${record.id}`], async () => {
@@ -41,7 +43,9 @@ async function createReal(core: Core, options: NetworkOptions, undo: Undo): Prom
       const exclude = await routedPrefixes(core)
       record.pools = await takePools({ ...record, networkId: record.id, driver, parsed, ipam, options, exclude }, undo)
     } else if (options.ipam?.pools?.length) {
-      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${record.name}: driver ${driver.name} has no addresses`, { field: 'ipam.pools' })
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${record.name}: driver ${driver.name} has no addresses`, {
+        field: 'ipam.pools',
+      })
     }
     const view = networkView(record, parsed)
     const facts = await core.hostFacts(driver.hostLinks(view))
@@ -112,11 +116,17 @@ function withTemplate(core: Core, options: NetworkOptions): NetworkOptions {
   if (options.configFrom === undefined || options.configOnly) return options
   for (const field of ['ipam', 'options'] as const) {
     if (options[field] === undefined) continue
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: ${field} come from config-from network ${options.configFrom}`, { field })
+    throw new CnmError(
+      'ERR_CNM_INVALID_ARGUMENT',
+      `network ${options.name}: ${field} come from config-from network ${options.configFrom}`,
+      { field },
+    )
   }
   const { record } = core.networks.get(options.configFrom)
   if (!record.configOnly) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: ${record.name} is not a config-only network`, { field: 'configFrom' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: ${record.name} is not a config-only network`, {
+      field: 'configFrom',
+    })
   }
   const template = record.template as unknown as { driver: string; ipam: NetworkOptions['ipam'] }
   return { ...options, configFrom: record.name, driver: options.driver ?? template.driver, ipam: template.ipam, options: record.options }

@@ -93,7 +93,8 @@ export class Network {
       await save(core, [record])
       await core.engine.apply(new Map([[ownerOf(record), undefined]]))
       await this.guardedDriver.afterDelete(this.view())
-      if (this.guardedDriver.capabilities.addresses && !record.configOnly) await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
+      if (this.guardedDriver.capabilities.addresses && !record.configOnly)
+        await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
       await save(core, [], [record])
       core.networks.remove(this)
     })
@@ -111,6 +112,16 @@ export class Network {
     return networkView(this.record, this.driverOptions)
   }
 
+  /** @internal addresses, with prefix, of the joined endpoints that have this name in lower case */
+  addressesOf(name: string): string[] {
+    return this.endpoints.flatMap((endpoint) => {
+      const { sandbox } = endpoint
+      if (sandbox === undefined) return []
+      const names = [endpoint.name, sandbox.name, sandbox.id.slice(0, 12), ...endpoint.aliases]
+      return names.some((known) => known.toLowerCase() === name) ? endpoint.addresses : []
+    })
+  }
+
   /** @internal what the driver knows of the host; read once, and again after {@link forgetFacts} */
   async facts(): Promise<HostFacts> {
     this.#facts ??= await this.core.hostFacts(this.guardedDriver.hostLinks(this.view()))
@@ -123,11 +134,16 @@ export class Network {
 
   /** @internal @throws CnmError when a sandbox may not join */
   refuseSandbox(sandbox: SandboxRecord): void {
-    if (this.configOnly) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} is config-only: nothing can join it`, { object: `network ${this.name}` })
+    if (this.configOnly)
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} is config-only: nothing can join it`, {
+        object: `network ${this.name}`,
+      })
     const hostStack = sandbox.namespace === 'host'
     if (hostStack === this.guardedDriver.capabilities.hostStack) return
     const reason = hostStack ? `sandbox ${sandbox.name} is the host's own stack` : `only a sandbox that is the host's own stack can join it`
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} (driver ${this.driver}): ${reason}`, { object: `network ${this.name}` })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} (driver ${this.driver}): ${reason}`, {
+      object: `network ${this.name}`,
+    })
   }
 
   #refuseInUse(): void {
@@ -140,6 +156,8 @@ export class Network {
     const users = core.networks.list().filter((network) => network.record.configFrom === record.name)
     if (users.length === 0) return
     const names = users.map(({ name }) => name).join(', ')
-    throw new CnmError('ERR_CNM_NETWORK_IN_USE', `configuration network ${record.name} is in use by ${names}`, { object: `network ${record.name}` })
+    throw new CnmError('ERR_CNM_NETWORK_IN_USE', `configuration network ${record.name} is in use by ${names}`, {
+      object: `network ${record.name}`,
+    })
   }
 }

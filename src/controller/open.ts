@@ -85,7 +85,11 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     instance,
     directory: join(directory, 'drivers', driver),
     changed: () => undefined,
-    networks: () => core.networks.list().filter((network) => network.driver === driver).map((network) => network.view()),
+    networks: () =>
+      core.networks
+        .list()
+        .filter((network) => network.driver === driver)
+        .map((network) => network.view()),
     warn: (message, about) => emit('warning', { message, about }),
   }))
   undo.push(async () => throwAll(await drivers.stop()))
@@ -104,15 +108,23 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     drivers,
     ipam,
     serial: new Serial(),
-    networks: new Collection<Network>('network', { exists: 'ERR_CNM_NETWORK_EXISTS', missing: 'ERR_CNM_NETWORK_NOT_FOUND' }, {
-      driver: (network, value) => network.driver === value,
-      scope: (network, value) => network.scope === value,
-      type: (network, value) => (value === 'custom') === !['host', 'null'].includes(network.driver),
-      dangling: (network, value) => (network.endpoints.length === 0) === (value === 'true' || value === '1'),
-    }),
-    sandboxes: new Collection<Sandbox>('sandbox', { exists: 'ERR_CNM_SANDBOX_EXISTS', missing: 'ERR_CNM_SANDBOX_NOT_FOUND' }, {
-      network: (sandbox, value) => sandbox.endpoints.some(({ network }) => network.name === value || network.id === value),
-    }),
+    networks: new Collection<Network>(
+      'network',
+      { exists: 'ERR_CNM_NETWORK_EXISTS', missing: 'ERR_CNM_NETWORK_NOT_FOUND' },
+      {
+        driver: (network, value) => network.driver === value,
+        scope: (network, value) => network.scope === value,
+        type: (network, value) => (value === 'custom') === !['host', 'null'].includes(network.driver),
+        dangling: (network, value) => (network.endpoints.length === 0) === (value === 'true' || value === '1'),
+      },
+    ),
+    sandboxes: new Collection<Sandbox>(
+      'sandbox',
+      { exists: 'ERR_CNM_SANDBOX_EXISTS', missing: 'ERR_CNM_SANDBOX_NOT_FOUND' },
+      {
+        network: (sandbox, value) => sandbox.endpoints.some(({ network }) => network.name === value || network.id === value),
+      },
+    ),
     endpoints: new Map<string, Endpoint>(),
     events: { emit },
     defaultNetworkOptions: options.defaultNetworkOptions ?? {},

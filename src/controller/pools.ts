@@ -33,9 +33,13 @@ export async function takePools(request: PoolsRequest, undo: Undo): Promise<Pool
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue
     const ofFamily = wanted.filter(({ subnet, gateway }) => familyOf(subnet ?? gateway ?? '') === family)
     if (ofFamily.length > 1 && !request.driver.capabilities.severalSubnets) {
-      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${request.name}: driver ${request.driver.name} takes one IPv${family} subnet`, {
-        field: 'ipam.pools',
-      })
+      throw new CnmError(
+        'ERR_CNM_INVALID_ARGUMENT',
+        `network ${request.name}: driver ${request.driver.name} takes one IPv${family} subnet`,
+        {
+          field: 'ipam.pools',
+        },
+      )
     }
     for (const subnet of ofFamily.length === 0 ? [{}] : ofFamily) pools.push(await takePool(request, family, subnet, undo))
   }
@@ -59,7 +63,12 @@ async function takePool(request: PoolsRequest, family: 4 | 6, wanted: SubnetOpti
   undo.push(() => ipam.releasePool(pool.id))
   const record: PoolRecord = { id: pool.id, family, subnet: pool.subnet, ranges, reserved }
   if (wantsGateway(request, family, wanted)) {
-    const lease = await ipam.requestAddress({ pool: pool.id, owner: networkId, purpose: 'gateway', address: wanted.gateway ?? pool.gateway })
+    const lease = await ipam.requestAddress({
+      pool: pool.id,
+      owner: networkId,
+      purpose: 'gateway',
+      address: wanted.gateway ?? pool.gateway,
+    })
     undo.push(() => ipam.releaseAddress(pool.id, withoutPrefix(lease.address), networkId))
     record.gateway = withoutPrefix(lease.address)
     record.gatewayAllocated = true
@@ -71,7 +80,9 @@ async function takePool(request: PoolsRequest, family: 4 | 6, wanted: SubnetOpti
 function wantsGateway({ driver, parsed, options, name }: PoolsRequest, family: 4 | 6, wanted: SubnetOptions): boolean {
   const rule = driver.wantsGateway(parsed, family, options.internal === true)
   if (rule === 'never' && wanted.gateway !== undefined) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${name}: as it is asked for it has no IPv${family} gateway`, { field: 'ipam.pools.gateway' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${name}: as it is asked for it has no IPv${family} gateway`, {
+      field: 'ipam.pools.gateway',
+    })
   }
   return rule === 'always' || wanted.gateway !== undefined
 }

@@ -31,7 +31,11 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
       namespace,
       owned,
       hostname: options.hostname ?? options.name,
-      dns: { servers: [...(options.dns?.servers ?? [])], search: [...(options.dns?.search ?? [])], options: [...(options.dns?.options ?? [])] },
+      dns: {
+        servers: [...(options.dns?.servers ?? [])],
+        search: [...(options.dns?.search ?? [])],
+        options: [...(options.dns?.options ?? [])],
+      },
       extraHosts: { ...options.extraHosts },
     }
     const sandbox = new Sandbox(core, record)

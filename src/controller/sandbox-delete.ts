@@ -11,21 +11,23 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     if (core.sandboxes.find(record.id) !== sandbox) return
     // Holding the sandbox is enough: whatever changes a joined endpoint waits for its sandbox too.
     const endpoints = sandbox.endpoints
-      sandbox.record = { ...record, phase: 'deleting' }
-      await save(core, [sandbox.record])
-      const changes: Changes = new Map([[ownerOf(record), undefined]])
-      for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
-      await core.engine.apply(changes)
-      for (const endpoint of endpoints) {
-        await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
-        sandbox.joined.delete(endpoint)
-        core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
-        endpoint.record = withoutSandbox(endpoint.record)
-        await endpoint.discard()
-      }
-      await save(core, [], [record, ...endpoints.map((endpoint) => endpoint.record)])
-      for (const endpoint of endpoints) endpoint.forget()
-      core.sandboxes.remove(sandbox)
+    sandbox.record = { ...record, phase: 'deleting' }
+    await save(core, [sandbox.record])
+    const changes: Changes = new Map([[ownerOf(record), undefined]])
+    for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
+    await core.engine.apply(changes)
+    for (const program of sandbox.programs) program.kill('SIGKILL')
+    await sandbox.environment.drop()
+    for (const endpoint of endpoints) {
+      await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
+      sandbox.joined.delete(endpoint)
+      core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
+      endpoint.record = withoutSandbox(endpoint.record)
+      await endpoint.discard()
+    }
+    await save(core, [], [record, ...endpoints.map((endpoint) => endpoint.record)])
+    for (const endpoint of endpoints) endpoint.forget()
+    core.sandboxes.remove(sandbox)
   })
   core.events.emit('sandbox:delete', { sandbox })
 }

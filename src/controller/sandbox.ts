@@ -1,14 +1,22 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Server, Socket } from 'node:net'
+import type { Dispatcher } from 'undici'
 import type { Description } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
 import type { SandboxRecord } from '../contracts/records.js'
 import type { Core } from './core.js'
 import { chooseDefaultRoutes } from './default-route.js'
+import { makeDispatcher } from './dispatcher.js'
 import type { Endpoint } from './endpoint.js'
+import { SandboxEnvironment } from './environment.js'
 import { inspectSandbox, type SandboxInspection } from './inspect.js'
 import { firstFreeName } from './interface-name.js'
 import type { Network } from './network.js'
 import type { EndpointOptions, OperationOptions } from './options.js'
+import { runIn, spawnIn, type RunOptions, type RunResult, type SpawnOptions } from './programs.js'
+import { resolveIn } from './resolve.js'
 import { deleteSandbox } from './sandbox-delete.js'
+import { dialFrom, listenIn, type DialOptions, type ListenOptions } from './sandbox-sockets.js'
 
 /** An isolated network stack: interfaces, routes, name resolution. Made by {@link Controller.createSandbox}. */
 export class Sandbox {
@@ -18,11 +26,17 @@ export class Sandbox {
   record: SandboxRecord
   /** @internal */
   readonly joined = new Set<Endpoint>()
+  /** @internal */
+  readonly environment: SandboxEnvironment
+  /** @internal programs that were started inside and run */
+  readonly programs = new Set<ChildProcess>()
+  #dispatcher: Dispatcher | undefined
 
   /** @internal */
   constructor(core: Core, record: SandboxRecord) {
     this.core = core
     this.record = record
+    this.environment = new SandboxEnvironment(this)
   }
 
   get id(): string {
@@ -65,7 +79,9 @@ export class Sandbox {
   async disconnect(network: Network, options: OperationOptions = {}): Promise<void> {
     const endpoints = this.endpoints.filter((endpoint) => endpoint.network === network)
     if (endpoints.length === 0) {
-      throw new CnmError('ERR_CNM_ENDPOINT_NOT_JOINED', `sandbox ${this.name} is not on network ${network.name}`, { object: `sandbox ${this.name}` })
+      throw new CnmError('ERR_CNM_ENDPOINT_NOT_JOINED', `sandbox ${this.name} is not on network ${network.name}`, {
+        object: `sandbox ${this.name}`,
+      })
     }
     for (const endpoint of endpoints) await endpoint.delete({ ...options, force: true })
   }
@@ -73,6 +89,40 @@ export class Sandbox {
   /** Takes everything out of it, deletes its endpoints, and removes its namespace if it was made for it. */
   delete(options: OperationOptions = {}): Promise<void> {
     return deleteSandbox(this, options)
+  }
+
+  /**
+   * Starts a program inside: this sandbox's interfaces, hosts file, resolv.conf and hostname, the host's other files.
+   * @throws the error of node:child_process when it cannot be started (ENOENT, EACCES)
+   */
+  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): Promise<ChildProcess> {
+    return spawnIn(this, command, args, options)
+  }
+
+  /** Runs a program inside to its end, and returns what it wrote. A code other than 0 is no error. */
+  run(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
+    return runIn(this, command, args, options)
+  }
+
+  /** Makes a server of this process listen inside. @throws CnmError with `errnoName` EADDRINUSE, EADDRNOTAVAIL */
+  listen<T extends Server>(server: T, options: ListenOptions): Promise<T> {
+    return listenIn(this, server, options)
+  }
+
+  /** Connects from inside; a name resolves as it would for a program inside. @throws CnmError ERR_CNM_NAME_NOT_FOUND */
+  dial(options: DialOptions): Promise<Socket> {
+    return dialFrom(this, options)
+  }
+
+  /** For `fetch(url, { dispatcher })`: connections start inside. */
+  dispatcher(): Dispatcher {
+    this.#dispatcher ??= makeDispatcher(this)
+    return this.#dispatcher
+  }
+
+  /** Addresses of a name as a program inside would get them. @throws CnmError ERR_CNM_NAME_NOT_FOUND */
+  resolve(name: string, options: OperationOptions = {}): Promise<string[]> {
+    return resolveIn(this, name, options)
   }
 
   inspect(): SandboxInspection {

@@ -8,7 +8,14 @@ import type { StoreEntry } from '../contracts/store.js'
 const texts = v.record(v.string(), v.string())
 const family = v.picklist([4, 6])
 const phase = v.picklist(['creating', 'joining', 'ready', 'leaving', 'deleting'])
-const head = { version: v.literal(1), id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), name: v.string(), created: v.string(), phase, labels: texts }
+const head = {
+  version: v.literal(1),
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  name: v.string(),
+  created: v.string(),
+  phase,
+  labels: texts,
+}
 const objects = v.array(v.looseObject({ kind: v.string() }))
 const state = v.optional(v.any())
 
@@ -85,7 +92,7 @@ const MIGRATIONS: Readonly<Record<keyof AnyRecord, Readonly<Record<number, Migra
  */
 export function readRecord<K extends keyof AnyRecord>(kind: K, entry: StoreEntry): AnyRecord[K] {
   let value = entry.value as Record<string, unknown>
-  for (let migrate; (migrate = MIGRATIONS[kind][Number(value?.version)]) !== undefined; ) value = migrate(value)
+  for (let migrate; (migrate = MIGRATIONS[kind][Number(value?.version)]) !== undefined;) value = migrate(value)
   const result = v.safeParse(SCHEMAS[kind], value, { abortEarly: true })
   if (result.success) return value as unknown as AnyRecord[K]
   const [issue] = result.issues

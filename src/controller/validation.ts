@@ -21,7 +21,9 @@ const networkFields = v.strictObject({
   driver: v.optional(v.string()),
   options: v.optional(texts),
   labels: v.optional(texts),
-  ipam: v.optional(v.strictObject({ driver: v.optional(v.string()), options: v.optional(texts), pools: v.optional(v.array(subnetFields)) })),
+  ipam: v.optional(
+    v.strictObject({ driver: v.optional(v.string()), options: v.optional(texts), pools: v.optional(v.array(subnetFields)) }),
+  ),
   internal: v.optional(v.boolean()),
   attachable: v.optional(v.boolean()),
   enableIPv4: v.optional(v.boolean()),

@@ -2,6 +2,8 @@ import { openNamespace } from './namespaces.js'
 import { asCnmError } from './errors.js'
 import { handlerOf } from './handlers.js'
 import { mounts } from './mountinfo.js'
+import { hostCalls, type HostCalls } from './host-calls.js'
+import type { ExitReport } from './process/messages.js'
 import type { CallName, Calls, ListFilter } from './protocol.js'
 import { makeSocket } from './sockets.js'
 import * as sys from './syscalls.js'
@@ -10,10 +12,10 @@ import { Session, type Resources } from './transaction/session.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 
 /** Calls that are answered at once, one after the other; transactions have a queue of their own. */
-export type PlainCall = Exclude<CallName, 'transaction' | 'close'>
-type PlainCalls = { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
+export type PlainCall = Exclude<CallName, 'transaction' | 'close' | keyof HostCalls>
+type PlainCalls = HostCalls & { dispose(): void } & { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
 
-export function plainCalls(resources: Resources): PlainCalls {
+export function plainCalls(resources: Resources, exited: (report: ExitReport) => void): PlainCalls {
   const using = <T>(what: string, body: (session: Session) => T): T => {
     const session = new Session(resources)
     try {
@@ -24,7 +26,10 @@ export function plainCalls(resources: Resources): PlainCalls {
       session.close()
     }
   }
+  const { close: dispose, ...host } = hostCalls(using, exited)
   return {
+    ...host,
+    dispose,
     list: (at, kinds, filter = {}) =>
       using(`list ${kinds.join(', ')}`, (session) =>
         kinds.flatMap((kind) => (handlerOf(kind).list?.(at, session) ?? []).filter((object) => matches(object, filter))),

@@ -1,6 +1,9 @@
 import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
+import type { HostReading, ReadRequest } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
+import type { EnvironmentSpec, SpawnSpec } from './process/messages.js'
+import type { RunningProgram } from './process/programs.js'
 import type { ListFilter } from './protocol.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
 import { ThreadHandle } from './thread-handle.js'
@@ -82,6 +85,44 @@ export class Kernel implements AsyncDisposable {
   /** A socket made inside a namespace. Its descriptor is the caller's to close, or to give to a server or socket of Node. */
   socket(at: Place, request: SocketRequest, { signal }: CallOptions = {}): Promise<SocketHandle> {
     return this.#thread.call(signal, 'socket', at, request)
+  }
+
+  /** Reads several namespaces in one call; `undefined` for one that is gone. */
+  async read(requests: readonly ReadRequest[], { signal }: CallOptions = {}): Promise<(KernelObject[] | undefined)[]> {
+    return (await this.#thread.call(signal, 'read', requests)).map((objects) => objects ?? undefined)
+  }
+
+  /** The host's default routes, and the links named. */
+  hostFacts(links: readonly string[], { signal }: CallOptions = {}): Promise<HostReading> {
+    return this.#thread.call(signal, 'hostFacts', links)
+  }
+
+  /** Has the kernel announce the addresses of a link to its neighbours (where arp_notify and ndisc_notify are on). */
+  announce(at: Place, link: string, { signal }: CallOptions = {}): Promise<void> {
+    return this.#thread.call(signal, 'announce', at, link)
+  }
+
+  /** Claims an instance on this host until the kernel is closed or the process ends. @throws CnmError ERR_CNM_INSTANCE_LOCKED */
+  lockInstance(instance: string): Promise<void> {
+    return this.#thread.call(undefined, 'lockInstance', instance)
+  }
+
+  /** Paths of network namespaces (and of what is left of them) that begin with `prefix`. */
+  namespaces(prefix: string): Promise<string[]> {
+    return this.#thread.call(undefined, 'namespaces', prefix)
+  }
+
+  /** Mounts and hostname for the programs of a sandbox; nothing is changed when it is there already. */
+  makeEnvironment(spec: EnvironmentSpec): Promise<void> {
+    return this.#thread.call(undefined, 'makeEnvironment', spec)
+  }
+  dropEnvironment(folder: string): Promise<void> {
+    return this.#thread.call(undefined, 'dropEnvironment', folder)
+  }
+
+  /** Starts a program inside a network namespace, and in an environment if one is given. */
+  spawn(spec: Omit<SpawnSpec, 'id'>, { signal }: CallOptions = {}): Promise<RunningProgram> {
+    return this.#thread.spawn(signal, spec)
   }
 
   /** Finishes what was asked and ends the thread; the second call waits for the first. */

@@ -1,7 +1,9 @@
 /** What the program's thread and the kernel thread say to each other: JSON text, which costs less than cloning objects. */
 import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
+import type { HostCalls } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
+import type { ExitReport } from './process/messages.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
 import type { Fault } from './transaction/faults.js'
 import type { WireError } from './wire.js'
@@ -10,7 +12,7 @@ import type { WireError } from './wire.js'
 export type ListFilter = Readonly<Record<string, string | number | boolean>>
 
 /** Everything that the kernel thread does on request: arguments and result of each call. */
-export interface Calls {
+export interface Calls extends HostCalls {
   transaction(operations: readonly Operation[]): void
   list(at: Place, kinds: readonly KernelObjectKind[], filter?: ListFilter): KernelObject[]
   checkNamespace(at: Place): void
@@ -26,7 +28,7 @@ export type CallName = keyof Calls
 /** Number of the call, its name, its arguments; or the number of a call that is not wanted any more. */
 export type Request = { [K in CallName]: [id: number, name: K, ...args: Parameters<Calls[K]>] }[CallName] | [id: number]
 
-export type Reply = [id: number, result: unknown] | [id: number, result: null, error: WireError]
+export type Reply = [id: number, result: unknown] | [id: number, result: null, error: WireError] | [id: typeof EXITED, report: ExitReport]
 
 /** Given to the thread at its start. */
 export interface ThreadOptions {
@@ -35,3 +37,5 @@ export interface ThreadOptions {
 
 /** The first message of the thread: it runs. */
 export const READY = 0
+/** Not an answer: a program that {@link HostCalls.spawn} started has ended. */
+export const EXITED = -1

@@ -41,6 +41,8 @@ const c = {
   close: libc.func('int close(int fd)') as Call,
   read: bind('read', 'intptr_t read(int fd, _Out_ uint8_t *buffer, size_t length)'),
   write: bind('write', 'intptr_t write(int fd, const uint8_t *buffer, size_t length)'),
+  flock: bind('flock', 'int flock(int fd, int operation)'),
+  ftruncate: bind('ftruncate', 'int ftruncate(int fd, long length)'),
   socketpair: bind('socketpair', 'int socketpair(int domain, int type, int protocol, _Out_ int32_t *pair)'),
   sethostname: bind('sethostname', 'int sethostname(const char *name, size_t length)'),
   setns: bind('setns', 'int setns(int fd, int type)'),
@@ -128,3 +130,8 @@ export function socketPair(): [number, number] {
 
 /** Of the UTS namespace that the calling thread is in. */
 export const setHostname = (name: string): number => c.sethostname(name, Buffer.byteLength(name))
+
+const LOCK_EXCLUSIVE_NOW = 2 | 4
+/** For us alone, or EWOULDBLOCK; until the file is closed. */
+export const lockFile = (fd: number): number => c.flock(fd, LOCK_EXCLUSIVE_NOW)
+export const truncateFile = (fd: number): number => c.ftruncate(fd, 0)

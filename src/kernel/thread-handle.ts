@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { CnmError } from '../contracts/errors.js'
-import { READY, type CallName, type Calls, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { EXITED, READY, type CallName, type Calls, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { Programs, type RunningProgram } from './process/programs.js'
+import type { ExitReport, SpawnSpec } from './process/messages.js'
 import { fromWire } from './wire.js'
 
 interface Pending {
@@ -21,6 +23,7 @@ export class ThreadHandle {
   #closing: Promise<void> | undefined
   #death: CnmError | undefined
   #lastError: unknown
+  readonly #programs = new Programs()
 
   private constructor(worker: Worker) {
     this.#worker = worker
@@ -43,6 +46,24 @@ export class ThreadHandle {
     const handle = new ThreadHandle(worker)
     await new Promise((resolve, reject) => handle.#expect(READY, { name: 'close', resolve, reject }))
     return handle
+  }
+
+  /** Starts a program; the thread is kept alive for the news of its exit. */
+  async spawn(signal: AbortSignal | undefined, spec: Omit<SpawnSpec, 'id'>): Promise<RunningProgram> {
+    const id = ++this.#lastId
+    const exit = this.#programs.expect(id)
+    const numbered = { ...spec, id }
+    try {
+      const result = await this.call(signal, 'spawn', numbered)
+      const keepAlive = (wanted: boolean): void => {
+        this.#programs.keepAlive(id, wanted)
+        this.#holdIfNeeded()
+      }
+      return { spec: numbered, result, exit, keepAlive }
+    } catch (error) {
+      this.#programs.forget(id)
+      throw error
+    }
   }
 
   get closed(): boolean {
@@ -100,12 +121,22 @@ export class ThreadHandle {
   }
 
   #receive([id, result, error]: Reply): void {
+    if (id === EXITED) {
+      this.#programs.exited(result as ExitReport)
+      return this.#holdIfNeeded()
+    }
     const pending = this.#pending.get(id)
     if (pending === undefined) return closeUnclaimed(result)
     this.#pending.delete(id)
-    if (this.#pending.size === 0) this.#worker.unref()
+    this.#holdIfNeeded()
     if (error === undefined) pending.resolve(result)
     else pending.reject(fromWire(error))
+  }
+
+  /** The thread keeps the process running while it owes an answer, or the news that a program has ended. */
+  #holdIfNeeded(): void {
+    if (this.#pending.size > 0 || this.#programs.hold) this.#worker.ref()
+    else this.#worker.unref()
   }
 
   #exited(code: number): void {

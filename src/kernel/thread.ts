@@ -4,7 +4,7 @@ import { asCnmError } from './errors.js'
 import { plainCalls } from './calls.js'
 import { NamespaceLost } from './namespace-lost.js'
 import { Namespaces } from './namespaces.js'
-import { READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { EXITED, READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
 import { TransactionQueue } from './queue.js'
 import { Faults } from './transaction/faults.js'
 import type { Resources } from './transaction/session.js'
@@ -13,8 +13,8 @@ import { toWire } from './wire.js'
 function serve(port: MessagePort, { fault }: ThreadOptions): void {
   const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map() }
   const queue = new TransactionQueue(resources, new Faults(fault))
-  const calls = plainCalls(resources)
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
+  const calls = plainCalls(resources, (report) => reply(EXITED, report))
   let requests: Request[] = []
 
   /** Everything that has come by now. A request that only carries a number takes back another one. */
@@ -45,12 +45,15 @@ function serve(port: MessagePort, { fault }: ThreadOptions): void {
     if (name === 'close') return close(id)
     try {
       const call = calls[name] as (...args: unknown[]) => unknown
-      reply(id, call(...request.slice(2)) ?? null)
+      const result = call(...request.slice(2))
+      if (result instanceof Promise) result.then((value: unknown) => reply(id, value ?? null), (error: unknown) => reply(id, null, toWire(asCnmError(error, name))))
+      else reply(id, result ?? null)
     } catch (error) {
       reply(id, null, toWire(asCnmError(error, name)))
     }
   }
   const close = (id: number): void => {
+    calls.dispose()
     for (const socket of resources.homeSockets.values()) socket.close()
     resources.namespaces.close()
     reply(id, null)

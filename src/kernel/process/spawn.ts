@@ -10,7 +10,11 @@ import type { ExitReport, SpawnResult, SpawnSpec } from './messages.js'
  * @param inside runs a function with the thread in the network namespace and environment of the program
  * @throws the error of node:child_process when the program cannot be started
  */
-export async function spawnInside(spec: SpawnSpec, inside: <T>(body: () => T) => T, exited: (report: ExitReport) => void): Promise<SpawnResult> {
+export async function spawnInside(
+  spec: SpawnSpec,
+  inside: <T>(body: () => T) => T,
+  exited: (report: ExitReport) => void,
+): Promise<SpawnResult> {
   const streams: (number | null)[] = []
   const stdio: ('ignore' | number)[] = []
   const theirs: number[] = []

@@ -1,0 +1,23 @@
+import { createRequire } from 'node:module'
+import { connect as connectTls } from 'node:tls'
+import type { Agent, Dispatcher } from 'undici'
+import type { Sandbox } from './sandbox.js'
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
+
+/** An undici dispatcher whose connections start inside the sandbox. undici itself is loaded here, when it is needed. */
+export function makeDispatcher(sandbox: Sandbox): Dispatcher {
+  const undici = createRequire(import.meta.url)('undici') as { Agent: typeof Agent }
+  return new undici.Agent({
+    connect: ({ hostname, port, protocol, servername }, callback) => {
+      sandbox.dial({ host: hostname, port: Number(port) || DEFAULT_PORTS[protocol]! }).then(
+        (socket) => {
+          if (protocol !== 'https:') return callback(null, socket)
+          const secure = connectTls({ socket, servername: servername ?? hostname, ALPNProtocols: ['http/1.1'] })
+          secure.once('secureConnect', () => callback(null, secure)).once('error', (error) => callback(error, null))
+        },
+        (error: Error) => callback(error, null),
+      )
+    },
+  })
+}

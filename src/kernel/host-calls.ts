@@ -1,0 +1,136 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { CnmError } from '../contracts/errors.js'
+import type { KernelObject, KernelObjectKind, LinkObject, Place, RouteObject } from '../contracts/kernel-objects.js'
+import { handlerOf } from './handlers.js'
+import { InstanceLock } from './instance-lock.js'
+import { isNamespacePath } from './namespaces.js'
+import { HomeEnvironment } from './process/environment.js'
+import type { EnvironmentSpec, ExitReport, SpawnResult, SpawnSpec } from './process/messages.js'
+import { spawnInside } from './process/spawn.js'
+import { addressesOf, announceLink, defaultRoutes, readLink } from './rtnetlink/index.js'
+import { readSysctl } from './sysctl.js'
+import type { Session } from './transaction/session.js'
+
+/** What is to be read of one namespace. */
+export interface ReadRequest {
+  at: Place
+  kinds: KernelObjectKind[]
+  /** Sysctls, by path: there is no list of them. */
+  sysctls: string[]
+  /** Only these nftables tables, `inet cnm`. */
+  tables: string[]
+}
+
+/** What drivers may want to know about the host; see HostFacts. */
+export interface HostReading {
+  ipv6: boolean
+  defaultRoutes: RouteObject[]
+  links: { link: LinkObject; addresses: string[] }[]
+}
+
+/** Calls of the controller: reading many namespaces at once, the host's own state, programs inside sandboxes. */
+export interface HostCalls {
+  read(requests: readonly ReadRequest[]): (KernelObject[] | null)[]
+  hostFacts(links: readonly string[]): HostReading
+  announce(at: Place, link: string): void
+  lockInstance(instance: string): void
+  namespaces(prefix: string): string[]
+  makeEnvironment(spec: EnvironmentSpec): void
+  dropEnvironment(folder: string): void
+  spawn(spec: SpawnSpec): Promise<SpawnResult>
+}
+
+type Using = <T>(what: string, body: (session: Session) => T) => T
+
+export function hostCalls(
+  using: Using,
+  exited: (report: ExitReport) => void,
+): { [K in keyof HostCalls]: HostCalls[K] } & { close(): void } {
+  const lock = new InstanceLock()
+  let environment: HomeEnvironment | undefined
+  const home = (): HomeEnvironment => (environment ??= new HomeEnvironment())
+  return {
+    read: (requests) => requests.map((request) => using('read', (session) => readNamespace(session, request))),
+    hostFacts: (links) => using('read the host', (session) => readHost(session, links)),
+    announce: (at, link) => using(`announce ${link}`, (session) => announceLink(session, at, link)),
+    lockInstance: (instance) => lock.take(instance),
+    namespaces: (prefix) => namespacesAt(prefix),
+    makeEnvironment: (spec) => home().make(spec),
+    dropEnvironment: (folder) => home().drop(folder),
+    spawn: (spec) =>
+      using(`spawn ${spec.command}`, (session) =>
+        spawnInside(
+          spec,
+          (body) => session.inside(spec.namespace, () => (spec.environment === undefined ? body() : home().inside(spec.environment, body))),
+          exited,
+        ),
+      ),
+    close: () => {
+      lock.release()
+      environment?.close()
+    },
+  }
+}
+
+function readNamespace(session: Session, { at, kinds, sysctls, tables }: ReadRequest): KernelObject[] | null {
+  if (at !== 'host' && !isNamespacePath(at)) return null
+  const objects: KernelObject[] = at === 'host' ? [] : [{ kind: 'namespace', at }]
+  for (const kind of kinds) {
+    if (kind === 'namespace') continue
+    for (const object of handlerOf(kind).list?.(at, session) ?? []) if (isOurTable(object, tables)) objects.push(object)
+  }
+  session.inside(at, () => {
+    for (const path of sysctls) {
+      const value = tryRead(path)
+      if (value !== undefined) objects.push({ kind: 'sysctl', at, path, value })
+    }
+  })
+  return objects
+}
+
+function isOurTable(object: KernelObject, tables: readonly string[]): boolean {
+  if (!object.kind.startsWith('nft-') || !('family' in object)) return true
+  return tables.includes(`${object.family} ${'table' in object ? object.table : 'name' in object ? object.name : ''}`)
+}
+
+/** A sysctl of a link that is gone is not an error. */
+function tryRead(path: string): string | undefined {
+  try {
+    return readSysctl(path)
+  } catch (error) {
+    if (error instanceof CnmError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function readHost(session: Session, names: readonly string[]): HostReading {
+  const routes = defaultRoutes(session, 'host')
+  const wanted = new Set([...names, ...routes.flatMap(({ link }) => (link === undefined ? [] : [link]))])
+  const links: HostReading['links'] = []
+  for (const name of wanted) {
+    const link = readLink(session, 'host', name)
+    if (link !== undefined) links.push({ link, addresses: addressesOf(session, 'host', name) })
+  }
+  return { ipv6: hasIPv6(), defaultRoutes: routes, links }
+}
+
+function hasIPv6(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'utf8') !== ''
+  } catch {
+    return false
+  }
+}
+
+/** Paths of named namespaces that begin like this. */
+function namespacesAt(prefix: string): string[] {
+  const folder = dirname(prefix)
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(basename(prefix)))
+      .map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}
