@@ -1,8 +1,10 @@
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject, KernelObjectKind } from '../contracts/kernel-objects.js'
+import { featuresHandler } from './features/index.js'
 import type { ObjectHandler } from './handler.js'
 import { mountHandler } from './mounts.js'
 import { sysctlHandler } from './sysctl.js'
+import { xfrmPolicyHandler, xfrmStateHandler } from './xfrm/index.js'
 
 export type AnyHandler = ObjectHandler<KernelObjectKind>
 
@@ -10,6 +12,9 @@ export type AnyHandler = ObjectHandler<KernelObjectKind>
 const handlers: Readonly<Record<string, AnyHandler | undefined>> = {
   sysctl: sysctlHandler as AnyHandler,
   mount: mountHandler as AnyHandler,
+  features: featuresHandler as AnyHandler,
+  'xfrm-state': xfrmStateHandler as AnyHandler,
+  'xfrm-policy': xfrmPolicyHandler as AnyHandler,
 }
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a kind that there is not */
