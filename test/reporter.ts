@@ -30,7 +30,7 @@ export default class SkipReasonsReporter implements Reporter {
     const summary: Summary = { passed: 0, failed: unhandled.length, skipped: 0, reasons: [] }
     const filtered = modules.some((module) => module.project.config.testNamePattern !== undefined)
     for (const module of modules) {
-      if (module.errors().length > 0) summary.failed++
+      for (const group of [module, ...module.children.allSuites()]) if (group.errors().length > 0) summary.failed++
       for (const test of module.children.allTests()) this.#count(test, relative(process.cwd(), module.moduleId), summary, filtered)
     }
     summary.reasons.push(...[...this.#lines].sort())
@@ -44,7 +44,7 @@ export default class SkipReasonsReporter implements Reporter {
     else if (result.note !== undefined) {
       summary.skipped++
       this.#lines.add(`SKIP ${test.fullName}: ${result.note}`)
-    } else if (filtered || this.#mentions(file)) summary.skipped++
+    } else if (filtered || this.#mentions(file) || hookFailed(test)) summary.skipped++
     else {
       summary.failed++
       summary.reasons.push(`FAIL ${file} > ${test.fullName}: skipped without a reason`)
@@ -59,5 +59,13 @@ export default class SkipReasonsReporter implements Reporter {
     const target = process.env.LIBCNM_TEST_REPORT
     if (target !== undefined) writeFileSync(target, JSON.stringify(summary))
     else if (summary.reasons.length > 0) console.log(summary.reasons.join('\n'))
+  }
+}
+
+/** A failed beforeAll skips the tests of its file or group. */
+function hookFailed(test: TestCase): boolean {
+  for (let group = test.parent; ; group = group.parent) {
+    if (group.errors().length > 0) return true
+    if (group.type === 'module') return false
   }
 }

@@ -64,7 +64,7 @@ async function inside(mode, args) {
 async function vitest(args, env) {
   const folder = mkdtempSync(join(env.TMPDIR ?? tmpdir(), 'report-'))
   const report = join(folder, 'summary.json')
-  const child = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], {
+  const child = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--configLoader', 'runner', ...args], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, ...env, LIBCNM_TEST_REPORT: report },
