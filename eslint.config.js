@@ -30,7 +30,10 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
-      '@typescript-eslint/ban-ts-comment': ['error', { 'ts-expect-error': 'allow-with-description', 'ts-ignore': true, 'ts-nocheck': true }],
+      '@typescript-eslint/ban-ts-comment': [
+        'error',
+        { 'ts-expect-error': 'allow-with-description', 'ts-ignore': true, 'ts-nocheck': true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -42,16 +45,38 @@ export default tseslint.config(
       'no-control-regex': 'off',
       'no-restricted-syntax': [
         'error',
-        { selector: 'Program > VariableDeclaration[kind="let"]', message: 'No mutable state in a module: two controllers in one process are strangers.' },
+        {
+          selector: 'Program > VariableDeclaration[kind="let"]',
+          message: 'No mutable state in a module: two controllers in one process are strangers.',
+        },
         { selector: 'Program > ExportNamedDeclaration > VariableDeclaration[kind="let"]', message: 'No mutable state in a module.' },
       ],
       'no-restricted-imports': ['error', { patterns: RAW_KERNEL }],
     },
   },
-  layer(['src/contracts/**'], ['kernel', 'engine', 'store', 'controller', 'drivers', 'adapters', 'testing'], 'The contracts import nothing.', RAW_KERNEL),
-  layer(['src/kernel/**'], ['engine', 'store', 'controller', 'drivers', 'adapters', 'testing'], 'The kernel layer imports only the contracts.'),
-  layer(['src/store/**'], ['kernel', 'engine', 'controller', 'drivers', 'adapters', 'testing'], 'A store imports only the contracts.', RAW_KERNEL),
-  layer(['src/engine/**'], ['store', 'controller', 'drivers', 'adapters', 'testing'], 'The engine imports only contracts and kernel.', RAW_KERNEL),
+  layer(
+    ['src/contracts/**'],
+    ['kernel', 'engine', 'store', 'controller', 'drivers', 'adapters', 'testing'],
+    'The contracts import nothing.',
+    RAW_KERNEL,
+  ),
+  layer(
+    ['src/kernel/**'],
+    ['engine', 'store', 'controller', 'drivers', 'adapters', 'testing'],
+    'The kernel layer imports only the contracts.',
+  ),
+  layer(
+    ['src/store/**'],
+    ['kernel', 'engine', 'controller', 'drivers', 'adapters', 'testing'],
+    'A store imports only the contracts.',
+    RAW_KERNEL,
+  ),
+  layer(
+    ['src/engine/**'],
+    ['store', 'controller', 'drivers', 'adapters', 'testing'],
+    'The engine imports only contracts and kernel.',
+    RAW_KERNEL,
+  ),
   layer(['src/controller/**'], ['adapters', 'testing'], 'The controller imports no adapter.', RAW_KERNEL),
   layer(['drivers/*/*.ts'], ['engine', 'store', 'controller', 'adapters', 'testing'], 'A driver imports only contracts and kernel.', [
     ...RAW_KERNEL,

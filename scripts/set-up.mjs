@@ -12,7 +12,9 @@ const SOURCES = ['src', 'drivers', 'adapters', 'entries.json', 'scripts', 'tsup.
 export function setUp() {
   if (ready()) return
   mkdirSync(join(root, '.cache'), { recursive: true })
-  const lock = spawnSync('flock', [join(root, '.cache', 'set-up.lock'), process.execPath, fileURLToPath(import.meta.url)], { stdio: 'inherit' })
+  const lock = spawnSync('flock', [join(root, '.cache', 'set-up.lock'), process.execPath, fileURLToPath(import.meta.url)], {
+    stdio: 'inherit',
+  })
   if (lock.error !== undefined) locked()
   else if (lock.status !== 0) process.exit(lock.status ?? 1)
 }

@@ -18,8 +18,29 @@ async function ask(netns: string | undefined, program: string, args: string[]): 
 
 /** What changes by itself while nothing is made or removed. */
 const VOLATILE = new Set([
-  ...['valid_life_time', 'preferred_life_time', 'expires', 'operstate', 'promiscuity', 'allmulti', 'metainfo', 'handle', 'packets', 'bytes'],
-  ...['hello_timer', 'tcn_timer', 'topology_change_timer', 'gc_timer', 'used', 'probes', 'updated', 'topology_change_detected', 'tentative'],
+  ...[
+    'valid_life_time',
+    'preferred_life_time',
+    'expires',
+    'operstate',
+    'promiscuity',
+    'allmulti',
+    'metainfo',
+    'handle',
+    'packets',
+    'bytes',
+  ],
+  ...[
+    'hello_timer',
+    'tcn_timer',
+    'topology_change_timer',
+    'gc_timer',
+    'used',
+    'probes',
+    'updated',
+    'topology_change_detected',
+    'tentative',
+  ],
 ])
 const VOLATILE_FLAGS = new Set(['LOWER_UP', 'NO-CARRIER', 'linkdown', 'dead'])
 
@@ -33,22 +54,33 @@ function stable(value: unknown): unknown {
 }
 
 const lines = (objects: unknown[]): string[] => objects.map((object) => JSON.stringify(stable(object)))
-const parse = (text: string): Json[] => (text.trim() === '' ? [] : (JSON.parse(text) as Json[]).filter((one) => Object.keys(one).length > 0))
+const parse = (text: string): Json[] =>
+  text.trim() === '' ? [] : (JSON.parse(text) as Json[]).filter((one) => Object.keys(one).length > 0)
 
 export async function links(netns?: string): Promise<string[]> {
-  if (findTool('ip') === undefined) return readProc('dev', netns).slice(2).map((line) => line.trim().split(':')[0]!)
+  if (findTool('ip') === undefined)
+    return readProc('dev', netns)
+      .slice(2)
+      .map((line) => line.trim().split(':')[0]!)
   return lines(parse(await ask(netns, 'ip', ['-j', '-d', 'link', 'show'])))
 }
 
 export async function addresses(netns?: string): Promise<string[]> {
-  if (findTool('ip') === undefined) return [...readProc('if_inet6', netns), ...readProc('fib_trie', netns).filter((line) => line.includes('--'))]
+  if (findTool('ip') === undefined)
+    return [...readProc('if_inet6', netns), ...readProc('fib_trie', netns).filter((line) => line.includes('--'))]
   const found = parse(await ask(netns, 'ip', ['-j', 'addr', 'show']))
   return found.flatMap((link) => lines((link.addr_info as Json[]).map((address) => ({ link: link.ifname, ...address }))))
 }
 
 export async function routes(netns?: string): Promise<string[]> {
   if (findTool('ip') === undefined) return [...readProc('route', netns).slice(1), ...readProc('ipv6_route', netns)]
-  const kinds = [['route', 'show', 'table', 'all'], ['-6', 'route', 'show', 'table', 'all'], ['rule'], ['-6', 'rule'], ['neigh', 'show', 'nud', 'permanent']]
+  const kinds = [
+    ['route', 'show', 'table', 'all'],
+    ['-6', 'route', 'show', 'table', 'all'],
+    ['rule'],
+    ['-6', 'rule'],
+    ['neigh', 'show', 'nud', 'permanent'],
+  ]
   const found = await Promise.all(kinds.map((args) => ask(netns, 'ip', ['-j', ...args])))
   return [...new Set(found.flatMap((text) => lines(parse(text))))]
 }
@@ -75,10 +107,13 @@ export async function encryption(netns?: string): Promise<string[]> {
 
 /** Mounts of this process: source, target and type. */
 export function mounts(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n').map((line) => {
-    const [before, after] = line.split(' - ') as [string, string]
-    return `${after.split(' ').slice(0, 2).join(' ')} ${before.split(' ').slice(3, 5).join(' ')}`
-  })
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [before, after] = line.split(' - ') as [string, string]
+      return `${after.split(' ').slice(0, 2).join(' ')} ${before.split(' ').slice(3, 5).join(' ')}`
+    })
 }
 
 export function namespaces(): string[] {
@@ -98,15 +133,17 @@ export function descriptors(): string[] {
 
 /** Children of this process, by name. */
 export function processes(): string[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      // pid (comm) state ppid ...
-      const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!
-      return Number(parent) === process.pid ? [name!] : []
-    } catch {
-      return [] // ended meanwhile
-    }
-  })
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        // pid (comm) state ppid ...
+        const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!
+        return Number(parent) === process.pid ? [name!] : []
+      } catch {
+        return [] // ended meanwhile
+      }
+    })
 }
 
 function readProc(name: string, netns: string | undefined): string[] {

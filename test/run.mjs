@@ -45,14 +45,19 @@ function chooseWay() {
     if (way.root && process.getuid() !== 0) continue
     const attempt = spawnSync('unshare', [...way.flags, ...NAMESPACES, process.execPath, script, INSIDE, 'probe'], { encoding: 'utf8' })
     if (attempt.status === 0) return { way, reasons }
-    reasons.push(`${way.mode}: ${attempt.error?.message ?? (attempt.stderr.trim().split('\n')[0] || `unshare ended with ${attempt.status}`)}`)
+    reasons.push(
+      `${way.mode}: ${attempt.error?.message ?? (attempt.stderr.trim().split('\n')[0] || `unshare ended with ${attempt.status}`)}`,
+    )
   }
   return { way: undefined, reasons }
 }
 
 async function inside(mode, args) {
   if (mode === 'probe') return
-  new Socket({ fd: LIFELINE }).on('close', () => process.exit(143)).resume().unref()
+  new Socket({ fd: LIFELINE })
+    .on('close', () => process.exit(143))
+    .resume()
+    .unref()
   const { enterOwnWorld, SHARED } = createRequire(import.meta.url)('./own-world.cjs')
   for (const note of enterOwnWorld({ unshare: false, proc: true })) console.log(`note: ${note}`)
   const temporary = join(SHARED, 'tmp')

@@ -17,7 +17,12 @@ everything built in, or call on such a machine, as root: VM_RUN=1 npm test -- te
   process.exit(1)
 }
 setUp()
-const tests = args.length > 0 ? args : existsSync(join(root, 'test', 'vm')) && readdirSync(join(root, 'test', 'vm')).length > 0 ? ['test/vm'] : undefined
+const tests =
+  args.length > 0
+    ? args
+    : existsSync(join(root, 'test', 'vm')) && readdirSync(join(root, 'test', 'vm')).length > 0
+      ? ['test/vm']
+      : undefined
 if (tests === undefined) {
   console.log('0 passed, 0 failed')
   process.exit(0)

@@ -18,7 +18,11 @@ afterAll(() => process.env.LIBCNM_INSTALLED === undefined && rmSync(project, { r
 function run(name: string, source: string, where = project): unknown {
   const file = join(where, name)
   writeFileSync(file, source)
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: where, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+    cwd: where,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
   if (status !== 0) throw new Error(`${name} ended with ${status}:\n${stderr}`)
   return JSON.parse(stdout)
 }
@@ -111,7 +115,15 @@ describe('types of the packed tarball', () => {
       for (const path of ['node_modules/@types/node', 'node_modules/undici-types']) copyPackage(path, project)
       for (const file of files) writeFileSync(join(project, file), CONSUMER)
       const compilerOptions = {
-        ...{ module, moduleResolution, target: 'es2022', lib: ['es2022', 'esnext.disposable'], types: ['node'], strict: true, noEmit: true },
+        ...{
+          module,
+          moduleResolution,
+          target: 'es2022',
+          lib: ['es2022', 'esnext.disposable'],
+          types: ['node'],
+          strict: true,
+          noEmit: true,
+        },
         // Declarations of dependencies are their authors'; ours are checked by our own build.
         skipLibCheck: true,
       }

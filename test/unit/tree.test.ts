@@ -18,7 +18,11 @@ const FOREIGN = /(^|\/)(node_modules|dist|reports|\.cache|\.git)(\/|$)|^docs\/ap
 function files(): string[] {
   return readdirSync('.', { withFileTypes: true })
     .filter((entry) => !FOREIGN.test(entry.name))
-    .flatMap((entry) => (entry.isDirectory() ? readdirSync(entry.name, { recursive: true, encoding: 'utf8' }).map((name) => join(entry.name, name)) : [entry.name]))
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? readdirSync(entry.name, { recursive: true, encoding: 'utf8' }).map((name) => join(entry.name, name))
+        : [entry.name],
+    )
     .filter((file) => TEXT.test(file) && !FOREIGN.test(file) && file !== 'package-lock.json' && statSync(file).isFile())
 }
 
@@ -50,7 +54,9 @@ describe('the tree', () => {
       .sort((a, b) => a.size - b.size)
     const median = sizes[Math.floor(sizes.length / 2)]!.size
     const ninth = sizes[Math.floor(sizes.length * 0.9)]!.size
-    console.log(`${sizes.length} sources, median ${median} bytes, 90th percentile ${ninth}, largest ${sizes.at(-1)!.size} (${sizes.at(-1)!.file})`)
+    console.log(
+      `${sizes.length} sources, median ${median} bytes, 90th percentile ${ninth}, largest ${sizes.at(-1)!.size} (${sizes.at(-1)!.file})`,
+    )
     expect(sizes.filter(({ size }) => size > LARGEST)).toEqual([])
     expect(median).toBeLessThanOrEqual(MEDIAN)
   })
