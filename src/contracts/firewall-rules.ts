@@ -17,14 +17,14 @@ export type PayloadField =
   | `arp ${'htype' | 'ptype' | 'hlen' | 'plen' | 'operation' | 'saddr ether' | 'saddr ip' | 'daddr ether' | 'daddr ip'}`
   | `ip ${'version' | 'hdrlength' | 'dscp' | 'ecn' | 'length' | 'id' | 'frag-off' | 'ttl' | 'protocol' | 'checksum' | 'saddr' | 'daddr'}`
   | `ip6 ${'version' | 'dscp' | 'ecn' | 'flowlabel' | 'length' | 'nexthdr' | 'hoplimit' | 'saddr' | 'daddr'}`
-  | `icmp ${'type' | 'code' | 'checksum' | 'id' | 'sequence' | 'mtu' | 'gateway'}`
-  | `icmpv6 ${'type' | 'code' | 'checksum' | 'id' | 'sequence' | 'mtu' | 'parameter-problem' | 'max-delay'}`
+  | `icmp ${'type' | 'code' | 'checksum'}`
+  | `icmpv6 ${'type' | 'code' | 'checksum'}`
   | `igmp ${'type' | 'mrt' | 'checksum' | 'group'}`
   | `tcp ${'sport' | 'dport' | 'sequence' | 'ackseq' | 'doff' | 'reserved' | 'flags' | 'window' | 'checksum' | 'urgptr'}`
   | `udp ${'sport' | 'dport' | 'length' | 'checksum'}`
   | `udplite ${'sport' | 'dport' | 'checksum'}`
   | `sctp ${'sport' | 'dport' | 'vtag' | 'checksum'}`
-  | `dccp ${'sport' | 'dport' | 'type'}`
+  | `dccp ${'sport' | 'dport'}`
   | `esp ${'spi' | 'sequence'}`
   | `ah ${'nexthdr' | 'hdrlength' | 'reserved' | 'spi' | 'sequence'}`
   /** Ports of whatever transport protocol the packet has. */
