@@ -50,7 +50,8 @@ export interface FirewallChain extends InTable {
   /** Absent: a regular chain, reached by jump and goto. */
   base?: BaseChain
   comment?: string
-  rules: FirewallRule[]
+  /** Absent: somebody else's. The chain is made without rules; later ones are neither compared nor touched. */
+  rules?: FirewallRule[]
 }
 
 export type SetFlag = 'constant' | 'interval' | 'timeout' | 'dynamic'
