@@ -20,7 +20,7 @@ export function setUp() {
 }
 
 function locked() {
-  if (!installed()) run('npm', process.env.npm_execpath, ['ci', '--no-audit', '--no-fund'])
+  if (!installed()) run('npm', process.env.npm_execpath, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
   if (!built()) build()
 }
 
