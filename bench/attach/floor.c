@@ -1,12 +1,10 @@
 /*
  * The floor that bench/attach is compared with: the same kernel requests as one attachment makes, without anything
- * above them. Usage: floor <bridge> <count>. For each of <count> sandboxes, timed one by one:
+ * above them. Usage: floor <bridge>. Reads commands, one per line, and answers each with the microseconds it took:
  *
- *   a new network namespace, held by a bind mount; a veth pair, its host end up and in the bridge, its other end
- *   created in the namespace as eth0; inside, in one send: loopback up, eth0 up, an address, a default route.
- *
- * Then everything is removed: the host ends by group, the namespaces by umount and unlink. Prints one line of JSON:
- * {"attach_us":[...],"attach_total_us":n,"drop_us":n}
+ *   attach: a new network namespace, held by a bind mount; a veth pair, its host end up and in the bridge, its other
+ *     end created in the namespace as eth0; inside, in one send: loopback up, eth0 up, an address, a default route.
+ *   drop: everything is removed: the host ends by group, the namespaces by umount and unlink.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -176,6 +174,7 @@ static void configure(struct batch *b, int inside, int i) {
 }
 
 static void drop_all(struct batch *b, int host, int count) {
+  if (count == 0) return;
   for (int i = 0; i < count; i++) {
     struct ifinfomsg *link = begin(b, RTM_NEWLINK, 0, sizeof *link);
     link->ifi_index = FIRST_INDEX + i;
@@ -196,25 +195,25 @@ static void drop_all(struct batch *b, int host, int count) {
 
 int main(int argc, char **argv) {
   static struct batch b;
-  if (argc != 3) return fprintf(stderr, "usage: floor <bridge> <count>\n"), 2;
-  int count = atoi(argv[2]), master = if_nametoindex(argv[1]);
+  char line[16];
+  if (argc != 2) return fprintf(stderr, "usage: floor <bridge>\n"), 2;
+  int count = 0, master = if_nametoindex(argv[1]);
   if (master == 0) fail(argv[1]);
   int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), host = route_socket();
-  double *taken = calloc(count, sizeof *taken), start = now_us();
-  for (int i = 0; i < count; i++) {
+  while (fgets(line, sizeof line, stdin) != NULL) {
     double before = now_us();
-    int inside, namespace = make_namespace(home, i, &inside);
-    make_pair(&b, host, namespace, master, i);
-    configure(&b, inside, i);
-    close(inside);
-    close(namespace);
-    taken[i] = now_us() - before;
+    if (line[0] == 'a') {
+      int inside, namespace = make_namespace(home, count, &inside);
+      make_pair(&b, host, namespace, master, count);
+      configure(&b, inside, count++);
+      close(inside);
+      close(namespace);
+    } else {
+      drop_all(&b, host, count);
+      count = 0;
+    }
+    printf("%.1f\n", now_us() - before);
+    fflush(stdout);
   }
-  double attached = now_us();
-  drop_all(&b, host, count);
-  double dropped = now_us();
-  printf("{\"attach_us\":[");
-  for (int i = 0; i < count; i++) printf("%s%.1f", i == 0 ? "" : ",", taken[i]);
-  printf("],\"attach_total_us\":%.0f,\"drop_us\":%.0f}\n", attached - start, dropped - attached);
   return 0;
 }

@@ -1,7 +1,7 @@
 /**
  * What the kernel layer costs on top of the kernel: the same attachments through floor.c and through transactions, in
- * turns, in one run. `npx tsx bench/attach/run.ts [rounds] [count]`, as root; needs cc. Everything happens in network
- * and mount namespaces of its own.
+ * turns, in one run. `npx tsx bench/attach/run.ts [count]`, as root; needs cc and a built package. Everything happens
+ * in network and mount namespaces of its own.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,19 +11,14 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Kernel } from 'libcnm/kernel'
+import { Floor } from './floor.js'
 import { attach, bridge, BRIDGE, detach, unplug } from './operations.js'
 import { milliseconds, quantiles, table } from './report.js'
 
 const INSIDE = 'BENCH_INSIDE'
 const MANY = 200
-/** The kernel removes what is left of namespaces in the background; the next round must not meet it. */
-const SETTLE = 1500
-
-interface Round {
-  each: number[]
-  total: number
-  drop: number
-}
+/** The kernel removes what is left of namespaces in the background; the next measurement must not meet it. */
+const SETTLE = 2000
 
 /** Runs this file again in namespaces of its own. */
 function outside(): void {
@@ -35,15 +30,18 @@ function outside(): void {
   process.exitCode = status ?? 1
 }
 
-async function inside(rounds: number, count: number): Promise<void> {
+async function inside(count: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-attach-'))
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
   try {
-    const floor = join(folder, 'floor')
-    execFileSync('cc', ['-O2', '-o', floor, fileURLToPath(new URL('floor.c', import.meta.url))])
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
     await using kernel = await Kernel.open()
     await kernel.transaction(bridge)
-    await compare(kernel, floor, rounds, count)
+    await using floor = new Floor(BRIDGE, folder)
+    // Both find the same ground: the folder for namespaces is there, and code has run before.
+    await kernel.transaction(attach(0))
+    await kernel.transaction(detach(0))
+    await compare(kernel, floor, 50)
+    report(await compare(kernel, floor, count))
     await many(kernel, floor)
     await eventLoop(kernel)
   } finally {
@@ -51,14 +49,27 @@ async function inside(rounds: number, count: number): Promise<void> {
   }
 }
 
-async function compare(kernel: Kernel, floor: string, rounds: number, count: number): Promise<void> {
-  const [c, ours]: [number[], number[]] = [[], []]
-  for (let round = 0; round < rounds; round++) {
-    c.push(...(await inC(floor, count)).each)
-    ours.push(...(await inNode(kernel, count)).each)
+interface Comparison {
+  c: number[]
+  ours: number[]
+}
+
+/** One attachment of each in turn, so that whatever else the machine does meets both alike. */
+async function compare(kernel: Kernel, floor: Floor, count: number): Promise<Comparison> {
+  const result: Comparison = { c: [], ours: [] }
+  for (let i = 0; i < count; i++) {
+    result.c.push(await floor.do('attach'))
+    result.ours.push(await timed(() => kernel.transaction(attach(i))))
   }
+  await floor.do('drop')
+  await dropAll(kernel, count)
+  await sleep(SETTLE)
+  return result
+}
+
+function report({ c, ours }: Comparison): void {
   const [a, b] = [quantiles(c), quantiles(ours)]
-  console.log(`One attachment, ${rounds} rounds of ${count} in turns, milliseconds:`)
+  console.log(`One attachment, ${c.length} of each in turns, milliseconds:`)
   table([
     ['', 'p50', 'p90', 'p99'],
     ['C', ...a.map(milliseconds)],
@@ -67,71 +78,49 @@ async function compare(kernel: Kernel, floor: string, rounds: number, count: num
   ])
 }
 
-async function many(kernel: Kernel, floor: string): Promise<void> {
-  const c = await inC(floor, MANY)
-  const ours = await inNode(kernel, MANY)
-  const together = await atOnce(kernel, MANY)
+async function many(kernel: Kernel, floor: Floor): Promise<void> {
+  const rows = [['', 'attached', 'dropped']]
+  const measure = async (name: string, attachAll: () => Promise<unknown>, drop: () => Promise<unknown>): Promise<void> => {
+    rows.push([name, milliseconds(await timed(attachAll)), milliseconds(await timed(drop))])
+    await sleep(SETTLE)
+  }
+  const indexes = Array.from({ length: MANY }, (_, i) => i)
+  const drop = (): Promise<void> => dropAll(kernel, MANY)
+  await measure('C', () => inTurn(indexes, () => floor.do('attach')), () => floor.do('drop'))
+  await measure('libcnm, one after the other; drops at once', () => inTurn(indexes, (i) => kernel.transaction(attach(i))), drop)
+  await measure('libcnm, all at once', () => Promise.all(indexes.map((i) => kernel.transaction(attach(i)))), drop)
   console.log(`\n${MANY} sandboxes, milliseconds:`)
-  table([
-    ['', 'attached', 'dropped'],
-    ['C', milliseconds(c.total), milliseconds(c.drop)],
-    ['libcnm, one after the other; drops asked at once', milliseconds(ours.total), milliseconds(ours.drop)],
-    ['libcnm, all asked at once', milliseconds(together.total), milliseconds(together.drop)],
-  ])
+  table(rows)
 }
 
-async function inC(floor: string, count: number): Promise<Round> {
-  const out = JSON.parse(execFileSync(floor, [BRIDGE, String(count)], { encoding: 'utf8' })) as {
-    attach_us: number[]
-    attach_total_us: number
-    drop_us: number
-  }
-  await sleep(SETTLE)
-  return { each: out.attach_us.map((us) => us / 1000), total: out.attach_total_us / 1000, drop: out.drop_us / 1000 }
-}
-
-async function inNode(kernel: Kernel, count: number): Promise<Round> {
-  const each: number[] = []
-  const start = performance.now()
-  for (let i = 0; i < count; i++) {
-    const before = performance.now()
-    await kernel.transaction(attach(i))
-    each.push(performance.now() - before)
-  }
-  const total = performance.now() - start
-  return { each, total, drop: await dropAll(kernel, count) }
-}
-
-async function atOnce(kernel: Kernel, count: number): Promise<Round> {
-  const start = performance.now()
-  await Promise.all(Array.from({ length: count }, (_, i) => kernel.transaction(attach(i))))
-  const total = performance.now() - start
-  return { each: [], total, drop: await dropAll(kernel, count) }
-}
-
-async function dropAll(kernel: Kernel, count: number): Promise<number> {
-  const start = performance.now()
+async function dropAll(kernel: Kernel, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, i) => kernel.transaction(detach(i))))
-  const took = performance.now() - start
-  await sleep(SETTLE)
-  return took
 }
 
 /** Deleting links one by one is the slowest thing there is; the program's own thread must not feel it. */
 async function eventLoop(kernel: Kernel): Promise<void> {
-  for (let i = 0; i < MANY; i++) await kernel.transaction(attach(i))
+  const indexes = Array.from({ length: MANY }, (_, i) => i)
+  await inTurn(indexes, (i) => kernel.transaction(attach(i)))
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
-  const start = performance.now()
-  for (let i = 0; i < MANY; i++) await kernel.transaction(unplug(i))
-  const took = performance.now() - start
+  const took = await timed(() => inTurn(indexes, (i) => kernel.transaction(unplug(i))))
   delay.disable()
   console.log(`\n${MANY} links deleted one by one in ${milliseconds(took)} ms; event-loop delay of the main thread, milliseconds:`)
   const [p50, p99, most] = [delay.percentile(50), delay.percentile(99), delay.max].map((ns) => milliseconds(ns / 1e6))
   table([['p50', 'p99', 'max'], [p50!, p99!, most!]])
-  await Promise.all(Array.from({ length: MANY }, (_, i) => kernel.transaction(detach(i).slice(1))))
+  await Promise.all(indexes.map((i) => kernel.transaction(detach(i).slice(1))))
 }
 
-const [rounds = 5, count = 100] = process.argv.slice(2).map(Number)
-if (process.env[INSIDE] === '1') await inside(rounds, count)
+async function timed(body: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await body()
+  return performance.now() - start
+}
+
+async function inTurn(indexes: readonly number[], body: (i: number) => Promise<unknown>): Promise<void> {
+  for (const i of indexes) await body(i)
+}
+
+const [count = 300] = process.argv.slice(2).map(Number)
+if (process.env[INSIDE] === '1') await inside(count)
 else outside()

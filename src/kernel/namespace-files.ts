@@ -1,5 +1,5 @@
 /** Network namespaces held by a bind mount on a file, the way ip-netns(8) does it. */
-import { closeSync, constants, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { dirname, isAbsolute, normalize } from 'node:path'
 import { CnmError } from '../contracts/errors.js'
@@ -7,13 +7,13 @@ import { errnoOf } from './errors.js'
 import { CURRENT_NETNS, isNamespacePath } from './namespaces.js'
 import * as sys from './syscalls.js'
 
-const { EEXIST, EINVAL, ENOENT } = os.errno
+const { EEXIST, EINVAL } = os.errno
 /** Where ip-netns(8) keeps its names; it shares this folder between mount namespaces. */
 const NAMED = new Set(['/run/netns', '/var/run/netns'])
 const READ_FOR_ALL = 0o755
 
 /**
- * Binds a namespace to a file that is made for it, with the folders above it. A plain file that is there already (left
+ * Binds a namespace to a file that is made for it. An empty file that is there already (left
  * by somebody who died before mounting) is used when `reuse` is set.
  * @param source path of the namespace, by default that of the calling thread
  * @throws SystemCallError EEXIST
@@ -36,10 +36,14 @@ export function dropNamespace(path: string): void {
 
 /** Removes an empty file that was made to hold a namespace and never did. @returns whether there was one */
 export function dropStaleFile(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found === undefined || !found.isFile() || found.size !== 0 || isNamespacePath(path)) return false
+  if (!isStaleFile(path)) return false
   unlinkSync(path)
   return true
+}
+
+function isStaleFile(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found !== undefined && found.isFile() && found.size === 0 && !isNamespacePath(path)
 }
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT, ERR_CNM_NAMESPACE_NOT_FOUND */
@@ -59,10 +63,19 @@ export function checkPath(path: string): void {
  * Makes the folder for named namespaces, and shares its mounts as ip-netns(8) does: a name made here must be seen by,
  * and a name removed here must go from, processes in other mount namespaces, or they keep the namespace alive.
  */
-export function prepareFolder(path: string): void {
-  const folder = dirname(path)
-  mkdirSync(folder, { recursive: true, mode: READ_FOR_ALL })
-  if (!NAMED.has(folder)) return
+export class NamespaceFolders {
+  #shared = new Set<string>()
+
+  prepare(path: string): void {
+    const folder = dirname(path)
+    if (this.#shared.has(folder) && existsSync(folder)) return
+    mkdirSync(folder, { recursive: true, mode: READ_FOR_ALL })
+    if (NAMED.has(folder)) share(folder)
+    this.#shared.add(folder)
+  }
+}
+
+function share(folder: string): void {
   try {
     sys.mount('', folder, 'none', sys.MS_SHARED | sys.MS_REC)
   } catch (error) {
@@ -78,11 +91,7 @@ function makeFile(path: string, reuse: boolean): boolean {
     closeSync(openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_EXCL, 0))
     return true
   } catch (error) {
-    if (errnoOf(error) === ENOENT) {
-      prepareFolder(path)
-      return makeFile(path, reuse)
-    }
-    if (errnoOf(error) !== EEXIST || !reuse || isNamespacePath(path)) throw error
+    if (errnoOf(error) !== EEXIST || !reuse || !isStaleFile(path)) throw error
     return false
   }
 }

@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { asCnmError } from './errors.js'
 import { plainCalls } from './calls.js'
+import { NamespaceFolders } from './namespace-files.js'
 import { NamespaceLost } from './namespace-lost.js'
 import { Namespaces } from './namespaces.js'
 import { EXITED, READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
@@ -11,7 +12,7 @@ import type { Resources } from './transaction/session.js'
 import { toWire } from './wire.js'
 
 function serve(port: MessagePort, { fault }: ThreadOptions): void {
-  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map() }
+  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map(), folders: new NamespaceFolders() }
   const queue = new TransactionQueue(resources, new Faults(fault))
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
   const calls = plainCalls(resources, (report) => reply(EXITED, report))

@@ -1,4 +1,5 @@
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.js'
+import { NamespaceFolders } from '../../src/kernel/namespace-files.js'
 import { Namespaces } from '../../src/kernel/namespaces.js'
 import { Session } from '../../src/kernel/transaction/session.js'
 
@@ -10,7 +11,7 @@ export interface OpenSession extends Disposable {
 export function openSession(): OpenSession {
   const namespaces = new Namespaces()
   const homeSockets = new Map<number, NetlinkSocket>()
-  const session = new Session({ namespaces, homeSockets })
+  const session = new Session({ namespaces, homeSockets, folders: new NamespaceFolders() })
   return {
     session,
     [Symbol.dispose]() {

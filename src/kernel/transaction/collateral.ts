@@ -1,6 +1,7 @@
 import type { KernelObject, KernelObjectKind, LinkObject, Place } from '../../contracts/kernel-objects.js'
 import type { Operation } from '../../contracts/operations.js'
 import { handlerOf } from '../handlers.js'
+import { changed } from './before.js'
 import { identity } from './identity.js'
 import type { Session } from './session.js'
 
@@ -17,19 +18,18 @@ interface Risk {
  * Where the kernel may remove more than an operation says: an address takes routes along, a link that goes down its
  * routes and IPv6 addresses, one that leaves a bridge its entries there, a parameter that turns IPv6 off its addresses.
  */
-export function risk(operation: Operation): Risk | undefined {
-  if (operation.do === 'delete') return operation.object.kind === 'address' ? { at: operation.object.at, kinds: CONNECTED } : undefined
-  const [from, to] = operation.do === 'change' ? [operation.from, operation.to] : [operation.object, operation.object]
-  if (to.kind === 'sysctl') return /disable_ipv6$|\/forwarding$/.test(to.path) ? { at: to.at, kinds: CONNECTED } : undefined
-  if (operation.do === 'change' && to.kind === 'address') return { at: to.at, kinds: CONNECTED }
-  if (from.kind !== 'link' || to.kind !== 'link') return undefined
-  const replaces = operation.do === 'create' && (operation.replace === true || to.type === 'existing')
-  return replaces || (operation.do === 'change' && disturbs(from, to)) ? { at: to.at, kinds: KINDS } : undefined
+export function risk(operation: Operation, before: KernelObject | undefined): Risk | undefined {
+  const object = operation.do === 'change' ? operation.from : operation.object
+  if (object.kind === 'address' && operation.do !== 'create') return { at: object.at, kinds: CONNECTED }
+  if (object.kind === 'sysctl') return /disable_ipv6$|\/forwarding$/.test(object.path) ? { at: object.at, kinds: CONNECTED } : undefined
+  if (object.kind !== 'link' || before?.kind !== 'link' || operation.do === 'delete') return undefined
+  const after = operation.do === 'change' ? changed(before, object, operation.to) : changed(before, object, object)
+  return disturbs(before, after as LinkObject) ? { at: object.at, kinds: KINDS } : undefined
 }
 
-function disturbs(from: LinkObject, to: LinkObject): boolean {
-  const goesDown = (from.up ?? true) && to.up === false
-  return goesDown || from.master !== to.master || from.mtu !== to.mtu || from.mac !== to.mac || from.name !== to.name || from.type !== to.type
+function disturbs(before: LinkObject, after: LinkObject): boolean {
+  const goesDown = (before.up ?? true) && after.up === false
+  return goesDown || before.master !== after.master || before.mtu !== after.mtu || before.mac !== after.mac || before.name !== after.name
 }
 
 /** Remembers what is there now. The result puts back what is missing later. */

@@ -20,8 +20,9 @@ export class Made {
   carries(object: KernelObject, replace: boolean): boolean {
     if (!('at' in object)) return false
     if (object.kind === 'sysctl' && !object.path.startsWith('net/')) return false
-    // A namespace goes in the background; a link in it can hold on to things elsewhere (its peer, a port, its parent).
-    if (object.kind !== 'link' && this.#namespaces.has(object.at)) return true
+    // A namespace goes in the background; a link made in it can hold on to things elsewhere (its peer, its parent).
+    const removable = object.kind === 'link' && object.type !== 'existing'
+    if (!removable && this.#namespaces.has(object.at)) return true
     if (object.kind === 'route' && replace) return false
     const link = object.kind === 'link' ? object.name : linkOf(object)
     return link !== undefined && this.#links.has(key(object.at, link))

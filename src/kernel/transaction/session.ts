@@ -2,6 +2,7 @@ import { close as closeLater } from 'node:fs'
 import type { Place } from '../../contracts/kernel-objects.js'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type TransactionContext } from '../handler.js'
 import { LinkIndexes } from '../link-indexes.js'
+import type { NamespaceFolders } from '../namespace-files.js'
 import { openNamespace, type Namespace, type Namespaces } from '../namespaces.js'
 import { NetlinkSocket } from '../netlink/socket.js'
 import type { MessageWriter } from '../netlink/writer.js'
@@ -15,6 +16,7 @@ export interface Resources {
   namespaces: Namespaces
   /** Sockets in the home namespace stay open: opening costs little, closing one of nf_tables up to 20 ms. */
   homeSockets: Sockets
+  folders: NamespaceFolders
 }
 
 /** A namespace as one session uses it. */

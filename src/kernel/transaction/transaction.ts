@@ -111,7 +111,7 @@ export class Transaction {
     if (this.#made.carries(object, operation.do === 'create' && operation.replace === true)) return
     const before = overwrites(operation) ? this.#before.read(operation.do === 'change' ? operation.from : object) : undefined
     step.undo = [inverse(operation, before, this.session)]
-    const danger = risk(operation)
+    const danger = risk(operation, before)
     if (danger !== undefined) step.undo.push({ words: 'put back what went along', way: 'restore', run: snapshot(danger, this.session) })
     if (operation.do === 'create' && before === undefined) this.#made.add(object)
   }
@@ -120,6 +120,7 @@ export class Transaction {
   #makeNamespace(step: Step, object: NamespaceObject, replace: boolean): void {
     checkPath(object.at)
     if (replace && isNamespacePath(object.at)) return
+    this.session.resources.folders.prepare(object.at)
     this.session.makeNamespace(object.at, () => bindNamespace(object.at, { reuse: replace }))
     step.applied = true
     step.undo = [{ words: `ip netns delete ${object.at}`, way: 'remove', run: () => dropNamespace(object.at) }]
