@@ -41,8 +41,8 @@ export type SocketRequest =
   | ({ type: 'udp'; broadcast?: boolean } & InternetOptions)
   /** Listening at a path, or at an abstract name (`@name`), which belongs to the namespace. */
   | { type: 'unix-listen'; path: string; backlog?: number }
-  /** Not connected: `new net.Socket({ fd })`, then `connect`. */
-  | { type: 'unix' }
+  /** Connected, since Node pads abstract names to their full length, which makes them others: `new net.Socket({ fd })`. */
+  | { type: 'unix'; path: string }
 
 /**
  * A descriptor that belongs to whoever asked for it: hand it to a server or a socket of Node, which closes it, or close
@@ -93,8 +93,10 @@ function setOptions(fd: number, family: number, request: Extract<SocketRequest, 
 
 function makeUnixSocket(request: Extract<SocketRequest, { type: 'unix' | 'unix-listen' }>): SocketHandle {
   return withSocket(sys.AF_UNIX, sys.SOCK_STREAM, (fd) => {
-    if (request.type === 'unix-listen') {
-      sys.bindSocket(fd, unixAddress(request.path))
+    const address = unixAddress(request.path)
+    if (request.type === 'unix') sys.connect(fd, address)
+    else {
+      sys.bindSocket(fd, address)
       sys.listen(fd, request.backlog ?? DEFAULT_BACKLOG)
     }
     return {}

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Kernel } from 'libcnm/kernel'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/contracts/operations.js'
@@ -54,8 +54,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces
     const child = spawn('nsenter', ['--net=/run/netns/found', 'sleep', '60'])
     const fd = openSync('/run/netns/found', 'r')
     try {
-      const wanted = readlinkSync(`/proc/self/fd/${fd}`)
-      for (let tries = 0; readlinkSync(`/proc/${child.pid}/ns/net`) !== wanted && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+      const { ino } = statSync('/run/netns/found')
+      for (let tries = 0; statSync(`/proc/${child.pid}/ns/net`).ino !== ino && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
       for (const at of ['/run/netns/found', `pid:${child.pid}`, `fd:${fd}`]) expect(await kernel.sysctl.get(at, 'net/ipv4/ip_forward')).toBe('1')
       await kernel.transaction([forward(`pid:${child.pid}`, '0')])
       expect(inside('/run/netns/found', 'cat', '/proc/sys/net/ipv4/ip_forward')).toBe('0\n')
