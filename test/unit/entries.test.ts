@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { buildEntries, entries, packageExports } from '../../scripts/entries.mjs'
+import { sourceFiles } from '../source-files.js'
 
 const description = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: unknown }
 
@@ -20,6 +21,15 @@ describe('entries of the package', () => {
 
   it('have sources', () => {
     expect(Object.values(buildEntries()).filter((source) => !existsSync(source))).toEqual([])
+  })
+
+  it('include the file of every thread', () => {
+    const code = sourceFiles('src', 'drivers', 'adapters')
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n')
+    const threads = [...code.matchAll(/'\.\/([a-z-]+-thread)\.cjs'/g)].map(([, name]) => name!)
+    expect(threads).toContain('kernel-thread')
+    expect(threads.filter((name) => !(name in entries.internal))).toEqual([])
   })
 
   it('include every driver and adapter', () => {
