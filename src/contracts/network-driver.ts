@@ -32,7 +32,7 @@ export interface NetworkView<N = unknown> {
 
 export interface PortView {
   protocol: 'tcp' | 'udp' | 'sctp'
-  /** Host addresses; empty: every address of the host. */
+  /** One address of the host, `0.0.0.0` or `::` for all of a family; absent: all of both. */
   hostAddress?: string
   hostPort: number
   hostPortEnd?: number
@@ -63,6 +63,8 @@ export interface HostFacts {
   readonly defaultRoute: { readonly 4?: HostRoute; readonly 6?: HostRoute }
   /** The kernel has IPv6: it is neither left out nor switched off at boot. */
   readonly ipv6: boolean
+  /** Families whose bridged packets pass the hooks of IP as well (br_netfilter, which Docker switches on; libcnm never does). */
+  readonly bridgeNetfilter: readonly (4 | 6)[]
   /** Links of the host by name: those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
   readonly links: ReadonlyMap<string, HostLink>
 }
@@ -132,6 +134,13 @@ export interface Announcements {
   interval: number
 }
 
+export interface Publishing {
+  /** Families in which published ports are ports of the host: the core reserves them, and frees their old connections. */
+  families: readonly (4 | 6)[]
+  /** Host address of ports that name none; without it every address of the host. */
+  address?: string
+}
+
 /**
  * A network driver describes; it does not act. Given a network or an endpoint it returns what must exist in the
  * kernel, and the engine makes it so. The hooks are for effects outside the kernel.
@@ -167,6 +176,11 @@ export interface NetworkDriver<N = unknown, E = unknown> {
    * interface's own MAC again; the description must switch on arp_notify and ndisc_notify for the interface.
    */
   announcements?(endpoint: EndpointView<E>, network: NetworkView<N>): Announcements
+  /**
+   * How the ports of an endpoint are published; asked before any is allocated, and may refuse by throwing. Without it:
+   * on the host, in every family that the endpoint has an address of.
+   */
+  publishing?(endpoint: EndpointView<E>, network: NetworkView<N>): Publishing
 
   /** Once, before anything else is called. */
   start?(context: DriverContext): Promise<void>

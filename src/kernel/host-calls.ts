@@ -25,6 +25,7 @@ export interface ReadRequest {
 /** What drivers may want to know about the host; see HostFacts. */
 export interface HostReading {
   ipv6: boolean
+  bridgeNetfilter: (4 | 6)[]
   defaultRoutes: RouteObject[]
   links: { link: LinkObject; addresses: string[] }[]
 }
@@ -112,7 +113,7 @@ function readHost(session: Session, names: readonly string[]): HostReading {
     const link = readLink(session, 'host', name)
     if (link !== undefined) links.push({ link, addresses: addressesOf(session, 'host', name) })
   }
-  return { ipv6: hasIPv6(), defaultRoutes: routes, links }
+  return { ipv6: hasIPv6(), bridgeNetfilter: bridgeNetfilter(), defaultRoutes: routes, links }
 }
 
 function hasIPv6(): boolean {
@@ -121,6 +122,12 @@ function hasIPv6(): boolean {
   } catch {
     return false
   }
+}
+
+/** Families for which br_netfilter hands bridged packets to the IP hooks. */
+function bridgeNetfilter(): (4 | 6)[] {
+  const on = (call: string): boolean => tryRead(`net/bridge/bridge-nf-call-${call}`) === '1'
+  return [...(on('iptables') ? [4 as const] : []), ...(on('ip6tables') ? [6 as const] : [])]
 }
 
 /** Paths of named namespaces that begin like this. */

@@ -21,6 +21,7 @@ export function sampleHost(given: DriverSample['host'] = {}): HostFacts {
   return {
     instance: 'conform',
     ipv6: given.ipv6 ?? true,
+    bridgeNetfilter: [],
     defaultRoute: given.defaultRoute ?? { 4: { link: uplink.name, mtu: uplink.mtu } },
     links,
   }
