@@ -1,10 +1,12 @@
 import { EventEmitter } from 'eventemitter3'
 import { CnmError } from '../contracts/errors.js'
+import { check, type Deviation } from '../engine/check.js'
 import type { Core, Emit } from './core.js'
 import { createNetwork } from './network-create.js'
 import type { Network } from './network.js'
 import { openCore, type ControllerOptions } from './open.js'
 import type { NetworkOptions, SandboxOptions } from './options.js'
+import { reconcile } from './reconcile.js'
 import { createSandbox } from './sandbox-create.js'
 import type { Sandbox } from './sandbox.js'
 import type { ControllerEvents } from './events.js'
@@ -49,7 +51,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   static async open(options: ControllerOptions = {}): Promise<Controller> {
     const events: Forwarding = { to: undefined }
-    const { core, close } = await openCore(options, (name, ...event) => void (events.to as { emit: Emit } | undefined)?.emit(name, ...event))
+    const { core, close } = await openCore(
+      options,
+      (name, ...event) => void (events.to as { emit: Emit } | undefined)?.emit(name, ...event),
+    )
     return new Controller(core, events, close)
   }
 
@@ -65,6 +70,18 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @throws CnmError ERR_CNM_SANDBOX_EXISTS, ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT … */
   createSandbox(options: SandboxOptions): Promise<Sandbox> {
     return createSandbox(this.#core, options)
+  }
+
+  /** Every difference between what should be in the kernel and what is there; nothing when all is well. */
+  check(): Promise<Deviation[]> {
+    this.#core.alive()
+    return check(this.#core.engine, this.#core.kernel)
+  }
+
+  /** Puts back what {@link check} finds, as one transaction. Returns what was found. */
+  repair(): Promise<Deviation[]> {
+    this.#core.alive()
+    return reconcile(this.#core)
   }
 
   /** Ends what is under way, then lets go; networks and sandboxes stay as they are. */
