@@ -1,6 +1,6 @@
 import type { DnsTuning } from '../contract.js'
 import { writeForwarded, type ForwardedAnswer } from '../forward/answer.js'
-import type { Forwarder} from '../forward/forwarder.js';
+import type { Forwarder } from '../forward/forwarder.js'
 import { questionKey, type Waiter } from '../forward/forwarder.js'
 import { LocalAnswers, NOT_OURS, answerEmpty } from '../local/answer.js'
 import { NOERROR, SERVFAIL, TYPE_A, TYPE_AAAA } from '../wire/constants.js'
