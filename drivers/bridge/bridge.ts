@@ -6,6 +6,7 @@ import { endpointOptions, type BridgeEndpointOptions } from './endpoint-options.
 import { bridgeName } from './kernel-names.js'
 import { describeNetwork, FORWARDING, forwardedFamilies } from './network.js'
 import { networkOptions, type BridgeOptions } from './network-options.js'
+import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
 
 /** Networks on one host, each a Linux bridge with its endpoints' veth pairs as ports. See docs/bridge.md. */
@@ -13,12 +14,13 @@ export function bridge(): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
   let context: DriverContext | undefined
   return {
     name: 'bridge',
-    capabilities: { severalSubnets: true },
+    capabilities: { severalSubnets: true, publishesPorts: true },
     networkOptions,
     endpointOptions,
     hostLinks: (network) => [bridgeName(network), ...(network.options.vrf === undefined ? [] : [network.options.vrf])],
-    gateway({ mode, inhibitIpv4 }, family, internal) {
+    gateway({ mode, inhibitIpv4, gatewayMode4, gatewayMode6 }, family, internal) {
       if (mode === 'unmanaged') return 'if-asked'
+      if ((family === 4 ? gatewayMode4 : gatewayMode6) === 'isolated') return 'never'
       return family === 4 && inhibitIpv4 && internal ? 'never' : 'always'
     },
     network: describeNetwork,
@@ -27,6 +29,7 @@ export function bridge(): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
       count: options.announcements ?? network.options.announcements,
       interval: options.announcementInterval ?? network.options.announcementInterval,
     }),
+    publishing,
     async start(given) {
       context = given
     },

@@ -1,6 +1,8 @@
-import type { AddressObject, Description, EndpointView, HostFacts, LinkObject, NetworkView, RouteObject, SysctlObject } from '../../src/contracts/index.js'
+import type { AddressObject, BridgePortObject, Description, EndpointView, HostFacts, LinkObject, NetworkView, RouteObject, SysctlObject } from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
+import { describePorts } from './firewall/port-elements.js'
 import { bridgeName, linkLocalOf, portMac, portName } from './kernel-names.js'
+import { describeLoopbackAccess } from './loopback-access.js'
 import { mtuOf } from './mtu.js'
 import type { BridgeOptions } from './network-options.js'
 
@@ -11,11 +13,21 @@ type Endpoint = EndpointView<BridgeEndpointOptions>
 export function describeEndpoint(endpoint: Endpoint, network: Network, host: HostFacts): Description {
   return [
     ...pair(endpoint, network, host),
-    ...(network.options.icc ? [] : [{ kind: 'bridge-port', at: 'host', link: portName(endpoint), isolated: true } as const]),
+    ...bridgePort(endpoint, network, host),
     ...sysctls(endpoint, host),
     ...addresses(endpoint),
     ...defaultRoutes(endpoint, network),
+    ...describePorts(endpoint, network, host.instance),
+    ...describeLoopbackAccess(endpoint, network, host),
   ]
+}
+
+function bridgePort(endpoint: Endpoint, network: Network, host: HostFacts): BridgePortObject[] {
+  const isolated = !network.options.icc
+  // Where br_netfilter translates bridged packets, one that comes back to its own port is bridged, not routed.
+  const hairpin = host.bridgeNetfilter.length > 0 && endpoint.ports.length > 0
+  if (!isolated && !hairpin) return []
+  return [{ kind: 'bridge-port', at: 'host', link: portName(endpoint), ...(isolated && { isolated }), ...(hairpin && { hairpin }) }]
 }
 
 /** The inner end goes up after its sysctls and addresses are set, so that it never listens to its neighbours' advice. */

@@ -1,4 +1,19 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import { asBoolean, asInteger, asLinkName, asOneOf, parseOptions, type OptionParser, type OptionTable } from '../../src/contracts/index.js'
+
+/**
+ * How the world reaches endpoints, per family.
+ * - `nat`: through published ports only.
+ * - `nat-unprotected`: also directly, every port.
+ * - `routed`: directly, published ports only; nothing is translated, and no port of the host is taken.
+ * - `isolated`: not at all, not even the host; only on internal networks.
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
+
+export interface Mark {
+  value: number
+  mask: number
+}
 
 /** What the user's options for a bridge network mean. */
 export interface BridgeOptions {
@@ -18,17 +33,39 @@ export interface BridgeOptions {
   defaultRoute: boolean
   /** Metric of that route. */
   metric?: number
+  gatewayMode4: GatewayMode
+  gatewayMode6: GatewayMode
+  /** What leaves the host takes the host's address. */
+  masquerade: boolean
+  /** Address for that; without it that of the interface that the packet leaves through. */
+  outbound4?: string
+  outbound6?: string
+  /** Host address of published ports that name none. */
+  hostBinding?: string
+  /** Host interfaces through which every port of every endpoint can be reached. */
+  trusted: string[]
+  /** Packets with this mark reach every port. */
+  acceptMark?: Mark
+  /**
+   * Other networks of ours: `false`, they reach every port; `true`, isolated networks do not reach one another;
+   * `strict`, no network, in either direction. Absent: as the gateway mode says. Published ports are always reached.
+   */
+  isolate?: 'false' | 'true' | 'strict'
   /** How often an endpoint's addresses are announced after it has joined, and how many milliseconds apart. */
   announcements: number
   announcementInterval: number
 }
 
-const DEFAULTS: BridgeOptions = {
+export const DEFAULTS: BridgeOptions = {
   mode: 'managed',
   mtu: 'auto',
   icc: true,
   inhibitIpv4: false,
   defaultRoute: true,
+  gatewayMode4: 'nat',
+  gatewayMode6: 'nat',
+  masquerade: true,
+  trusted: [],
   announcements: 3,
   announcementInterval: 1000,
 }
@@ -48,6 +85,31 @@ const asNotDefault: OptionParser<undefined> = (text) => {
   return undefined
 }
 
+const asGatewayMode = asOneOf('nat', 'nat-unprotected', 'routed', 'isolated')
+
+const asIPv4: OptionParser<string> = (text) => {
+  if (!isIPv4(text)) throw new Error('expected an IPv4 address')
+  return text
+}
+const asIPv6: OptionParser<string> = (text) => {
+  if (!isIPv6(text) || text.includes('%')) throw new Error('expected an IPv6 address')
+  return text
+}
+
+const asLinkNames: OptionParser<string[]> = (text) => [...new Set(text.split(':').map(asLinkName))]
+
+const asIsolation: OptionParser<'false' | 'true' | 'strict'> = (text) => (text === 'strict' ? text : asBoolean(text) ? 'true' : 'false')
+
+const MAX_MARK = 0xffffffff
+
+/** `0x1`, `7/0xff`: bits outside the mask are not looked at, and must not be asked for. */
+const asMark: OptionParser<Mark> = (text) => {
+  const [value = NaN, mask = MAX_MARK, ...rest] = text.split('/').map((part) => (/^(?:0x[0-9a-f]+|\d+)$/i.test(part) ? Number(part) : NaN))
+  const fits = [value, mask].every((number) => number >= 0 && number <= MAX_MARK)
+  if (!fits || rest.length > 0 || (value & ~mask) !== 0) throw new Error('expected a mark, or mark/mask with no bit set outside the mask')
+  return { value, mask }
+}
+
 export const asAnnouncements = asInteger(0, 3)
 export const asAnnouncementInterval = asInteger(100, 2000)
 
@@ -63,6 +125,17 @@ export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined 
   vrf: { to: 'vrf', parse: asLinkName },
   no_default_route: { to: 'defaultRoute', parse: negated },
   metric: { to: 'metric', parse: asInteger(0, MAX_METRIC) },
+  'com.docker.network.bridge.gateway_mode_ipv4': { to: 'gatewayMode4', parse: asGatewayMode },
+  'com.docker.network.bridge.gateway_mode_ipv6': { to: 'gatewayMode6', parse: asGatewayMode },
+  'com.docker.network.bridge.enable_ip_masquerade': { to: 'masquerade', parse: asBoolean },
+  'com.docker.network.host_ipv4': { to: 'outbound4', parse: asIPv4 },
+  outbound_addr4: { to: 'outbound4', parse: asIPv4 },
+  'com.docker.network.host_ipv6': { to: 'outbound6', parse: asIPv6 },
+  outbound_addr6: { to: 'outbound6', parse: asIPv6 },
+  'com.docker.network.bridge.host_binding_ipv4': { to: 'hostBinding', parse: asIPv4 },
+  'com.docker.network.bridge.trusted_host_interfaces': { to: 'trusted', parse: asLinkNames },
+  accept_fwmark: { to: 'acceptMark', parse: asMark },
+  isolate: { to: 'isolate', parse: asIsolation },
   'com.docker.network.advertise_addr_nmsgs': { to: 'announcements', parse: asAnnouncements },
   'com.docker.network.advertise_addr_ms': { to: 'announcementInterval', parse: asAnnouncementInterval },
 }

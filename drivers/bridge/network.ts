@@ -1,5 +1,7 @@
 import type { Description, HostFacts, KernelObject, LinkObject, NetworkView, SysctlObject } from '../../src/contracts/index.js'
 import { isOurs, stateOf } from './adoption.js'
+import { describeFirewall } from './firewall/network-elements.js'
+import { gatewayMode } from './gateway-mode.js'
 import { bridgeMac, bridgeName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
 import type { BridgeOptions } from './network-options.js'
@@ -10,7 +12,13 @@ const ROUTER_LINK_LOCAL = 'fe80::1/64'
 /** What must exist while a bridge network does. */
 export function describeNetwork(network: NetworkView<BridgeOptions>, host: HostFacts): Description {
   if (network.options.mode === 'unmanaged') return []
-  return [bridge(network, host), ...addresses(network), ...bridgeSysctls(network, host), ...forwarding(network, host)]
+  return [
+    ...describeFirewall(network, host.instance),
+    bridge(network, host),
+    ...addresses(network),
+    ...bridgeSysctls(network, host),
+    ...forwarding(network, host),
+  ]
 }
 
 function bridge(network: NetworkView<BridgeOptions>, host: HostFacts): LinkObject {
@@ -43,17 +51,20 @@ function addresses(network: NetworkView<BridgeOptions>): KernelObject[] {
     if (gateway === undefined || (family === 4 && network.options.inhibitIpv4)) continue
     wanted.push(`${gateway}/${subnet.split('/')[1]}`)
   }
-  if (network.ipv6 && isOurs(network) && !wanted.includes(ROUTER_LINK_LOCAL)) wanted.push(ROUTER_LINK_LOCAL)
+  if (reachesHost(network, 6) && isOurs(network) && !wanted.includes(ROUTER_LINK_LOCAL)) wanted.push(ROUTER_LINK_LOCAL)
   return wanted
     .filter((address) => !had.has(address))
     .map((address) => ({ kind: 'address', at: 'host', link, address, ...(address.includes(':') && { noDad: true }) }))
 }
 
+/** Whether the host itself takes part in this family of the network. */
+const reachesHost = (network: NetworkView<BridgeOptions>, family: 4 | 6): boolean => !['none', 'isolated'].includes(gatewayMode(network, family))
+
 /** A bridge of ours takes no part in the autoconfiguration of whoever sits on it. */
 function bridgeSysctls(network: NetworkView<BridgeOptions>, host: HostFacts): SysctlObject[] {
   if (!isOurs(network) || !host.ipv6) return []
   const at = `net/ipv6/conf/${bridgeName(network)}`
-  if (!network.ipv6) return [sysctl(`${at}/disable_ipv6`, '1')]
+  if (!reachesHost(network, 6)) return [sysctl(`${at}/disable_ipv6`, '1')]
   return [sysctl(`${at}/disable_ipv6`, '0'), sysctl(`${at}/accept_ra`, '0')]
 }
 

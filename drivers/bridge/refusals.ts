@@ -2,10 +2,23 @@ import { CnmError, type HostFacts, type NetworkView } from '../../src/contracts/
 import { isOurs } from './adoption.js'
 import { bridgeName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
-import type { BridgeOptions } from './network-options.js'
+import { DEFAULTS, type BridgeOptions } from './network-options.js'
 
 /** RFC 8200, section 5: the kernel switches IPv6 off on a link with less. */
 const MIN_IPV6_MTU = 1280
+/** What only rules can do. */
+const FIREWALL_WORDS = {
+  gatewayMode4: 'a gateway mode',
+  gatewayMode6: 'a gateway mode',
+  masquerade: 'enable_ip_masquerade=false',
+  outbound4: 'an address for outgoing packets',
+  outbound6: 'an address for outgoing packets',
+  hostBinding: 'an address for published ports',
+  trusted: 'a trusted interface',
+  acceptMark: 'an accepted mark',
+  isolate: 'isolation from other networks',
+} as const satisfies Partial<Record<keyof BridgeOptions, string>>
+const FIREWALL_OPTIONS = Object.keys(FIREWALL_WORDS) as (keyof typeof FIREWALL_WORDS)[]
 const LINK_LOCAL = 'fe80::/64'
 
 /** What can only be judged with the whole network in view, and the host. @throws CnmError naming the field */
@@ -13,6 +26,7 @@ export function refuseImpossible(network: NetworkView<BridgeOptions>, host: Host
   if (network.ipv6 && !host.ipv6) throw new CnmError('ERR_CNM_NOT_SUPPORTED', 'the kernel of this host has no IPv6', { field: 'enableIPv6' })
   for (const { subnet } of network.subnets) if (clashesWithLinkLocal(subnet)) throw clash(subnet)
   refuseMtu(network, host)
+  refuseModes(network)
   refuseVrf(network, host)
 }
 
@@ -24,6 +38,20 @@ function refuseMtu(network: NetworkView<BridgeOptions>, host: HostFacts): void {
   if (existing !== undefined && mtu > existing.mtu) {
     throw refusal('mtu', `bridge ${existing.name} has an MTU of ${existing.mtu} and would drop packets of ${mtu} bytes; it is not ours to change`)
   }
+}
+
+function refuseModes(network: NetworkView<BridgeOptions>): void {
+  const { options, internal } = network
+  for (const family of [4, 6] as const) {
+    const mode = family === 4 ? options.gatewayMode4 : options.gatewayMode6
+    if (mode !== 'isolated') continue
+    const option = `com.docker.network.bridge.gateway_mode_ipv${family}`
+    if (!internal) throw refusal(option, 'gateway mode isolated is for internal networks: this one has a way out')
+    if (!isOurs(network)) throw refusal(option, `bridge ${bridgeName(network)} was there before: what addresses it has is not ours to say`)
+  }
+  if (options.mode === 'managed') return
+  const given = FIREWALL_OPTIONS.find((name) => JSON.stringify(options[name]) !== JSON.stringify(DEFAULTS[name]))
+  if (given !== undefined) throw refusal('mode', `mode=unmanaged leaves the firewall alone, so that ${FIREWALL_WORDS[given]} cannot be honoured`)
 }
 
 function refuseVrf(network: NetworkView<BridgeOptions>, host: HostFacts): void {

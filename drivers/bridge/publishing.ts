@@ -1,0 +1,19 @@
+import { CnmError, type EndpointView, type NetworkView, type Publishing } from '../../src/contracts/index.js'
+import type { BridgeEndpointOptions } from './endpoint-options.js'
+import { translates } from './gateway-mode.js'
+import type { BridgeOptions } from './network-options.js'
+
+/**
+ * Ports are published on the host in the families that translate addresses. In the others they are opened on the
+ * endpoint's own address, and take no port of the host.
+ * @throws CnmError ERR_CNM_INVALID_ARGUMENT where nothing can be published
+ */
+export function publishing(endpoint: EndpointView<BridgeEndpointOptions>, network: NetworkView<BridgeOptions>): Publishing {
+  if (network.internal) throw refusal(`network ${network.name} is internal: nothing outside can reach a port on it`)
+  if (network.options.mode === 'unmanaged') throw refusal(`network ${network.name} is unmanaged (mode=unmanaged): it has no rules to publish ports with`)
+  const families = ([4, 6] as const).filter((family) => translates(network, family) && endpoint.addresses.some((each) => each.family === family))
+  const address = network.options.hostBinding
+  return { families, ...(address !== undefined && address !== '0.0.0.0' && { address }) }
+}
+
+const refusal = (message: string): CnmError => new CnmError('ERR_CNM_INVALID_ARGUMENT', message, { field: 'ports' })
