@@ -82,20 +82,20 @@ const brand = Symbol.for('libcnm.CnmError')
  */
 export class CnmError extends Error {
   readonly code: ErrorCode
-  readonly object?: string
-  readonly field?: string
-  readonly errno?: number
-  readonly errnoName?: string
-  readonly operation?: string
-  readonly operationIndex?: number
-  readonly kernelText?: string
+  declare readonly object?: string
+  declare readonly field?: string
+  declare readonly errno?: number
+  declare readonly errnoName?: string
+  declare readonly operation?: string
+  declare readonly operationIndex?: number
+  declare readonly kernelText?: string
 
   constructor(code: ErrorCode, message: string, details: CnmErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'CnmError'
     this.code = code
     const { cause: _cause, ...fields } = details
-    Object.assign(this, fields)
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [name]: value })
     Object.defineProperty(this, brand, { value: true })
   }
 

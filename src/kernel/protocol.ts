@@ -30,9 +30,15 @@ export type Request = { [K in CallName]: [id: number, name: K, ...args: Paramete
 
 export type Reply = [id: number, result: unknown] | [id: number, result: null, error: WireError] | [id: typeof EXITED, report: ExitReport]
 
-/** Given to the thread at its start. */
 export interface ThreadOptions {
   fault?: Fault
+}
+
+/** Given to the thread at its start. */
+export interface ThreadStart {
+  options: ThreadOptions
+  /** Memory of the ExitGuard. */
+  guard: SharedArrayBuffer
 }
 
 /** The first message of the thread: it runs. */

@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { CnmError } from '../contracts/errors.js'
-import { EXITED, READY, type CallName, type Calls, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { ExitGuard } from './exit-guard.js'
+import { EXITED, READY, type CallName, type Calls, type Reply, type Request, type ThreadOptions, type ThreadStart } from './protocol.js'
 import { Programs, type RunningProgram } from './process/programs.js'
 import type { ExitReport, SpawnSpec } from './process/messages.js'
 import { fromWire } from './wire.js'
@@ -25,8 +26,15 @@ export class ThreadHandle {
   #lastError: unknown
   readonly #programs = new Programs()
 
-  private constructor(worker: Worker) {
+  readonly #guard: ExitGuard
+  readonly #processEnds = (): void => this.#guard.stop()
+
+  private constructor(worker: Worker, guard: ExitGuard) {
     this.#worker = worker
+    this.#guard = guard
+    // One listener per kernel is meant, however many there are.
+    process.setMaxListeners(process.getMaxListeners() + 1)
+    process.on('exit', this.#processEnds)
     worker.on('message', (message: string) => this.#receive(JSON.parse(message) as Reply))
     worker.on('error', (error) => (this.#lastError = error))
     worker.on('exit', (code) => this.#exited(code))
@@ -36,14 +44,15 @@ export class ThreadHandle {
   static async start(options: ThreadOptions): Promise<ThreadHandle> {
     // The thread's file lies beside this one in either build.
     const entry = import.meta.url.endsWith('.cjs') ? './kernel-thread.cjs' : './kernel-thread.js'
+    const guard = new ExitGuard()
     const worker = new Worker(new URL(entry, import.meta.url), {
       name: 'libcnm-kernel',
-      workerData: options,
+      workerData: { options, guard: guard.buffer } satisfies ThreadStart,
       // Flags of the program (loaders, inspectors) are not for this thread; descriptors that it makes outlive it.
       execArgv: [],
       trackUnmanagedFds: false,
     })
-    const handle = new ThreadHandle(worker)
+    const handle = new ThreadHandle(worker, guard)
     await new Promise((resolve, reject) => handle.#expect(READY, { name: 'close', resolve, reject }))
     return handle
   }
@@ -140,6 +149,8 @@ export class ThreadHandle {
   }
 
   #exited(code: number): void {
+    process.off('exit', this.#processEnds)
+    process.setMaxListeners(process.getMaxListeners() - 1)
     const cause = this.#lastError
     this.#death = new CnmError('ERR_CNM_THREAD_DIED', `the kernel thread ended (code ${code})`, cause === undefined ? {} : { cause })
     for (const pending of this.#pending.values()) pending.reject(this.#death)

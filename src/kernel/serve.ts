@@ -1,0 +1,79 @@
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { asCnmError } from './errors.js'
+import { plainCalls } from './calls.js'
+import type { ExitGuard } from './exit-guard.js'
+import { NamespaceFolders } from './namespace-files.js'
+import { NamespaceLost } from './namespace-lost.js'
+import { Namespaces } from './namespaces.js'
+import { EXITED, READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
+import { TransactionQueue } from './queue.js'
+import { Faults } from './transaction/faults.js'
+import type { Resources } from './transaction/session.js'
+import { toWire } from './wire.js'
+
+/** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
+export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {
+  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map(), folders: new NamespaceFolders() }
+  const queue = new TransactionQueue(resources, new Faults(fault))
+  const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
+  const calls = plainCalls(resources, (report) => reply(EXITED, report))
+  let requests: Request[] = []
+
+  /** Everything that has come by now. A request that only carries a number takes back another one. */
+  const drain = (): void => {
+    for (;;) {
+      const received = receiveMessageOnPort(port) as { message: string } | undefined
+      if (received === undefined) return
+      take(JSON.parse(received.message) as Request)
+    }
+  }
+  const take = (request: Request): void => {
+    if (request.length > 1) {
+      requests.push(request)
+      return
+    }
+    const [id] = request
+    if (!requests.some(([other]) => other === id)) return
+    requests = requests.filter(([other]) => other !== id)
+    reply(id, null, { message: 'aborted before it began', code: 'ERR_CNM_ABORTED' })
+  }
+  const answer = (request: Exclude<Request, [number]>): void => {
+    const [id, name] = request
+    if (name === 'transaction') {
+      queue.run(request[2], (error) => (error === undefined ? reply(id, null) : reply(id, null, toWire(error))))
+      return
+    }
+    queue.settle()
+    if (name === 'close') return close(id)
+    try {
+      const call = calls[name] as (...args: unknown[]) => unknown
+      const result = call(...request.slice(2))
+      if (result instanceof Promise) result.then((value: unknown) => reply(id, value ?? null), (error: unknown) => reply(id, null, toWire(asCnmError(error, name))))
+      else reply(id, result ?? null)
+    } catch (error) {
+      reply(id, null, toWire(asCnmError(error, name)))
+    }
+  }
+  const close = (id: number): void => {
+    calls.dispose()
+    for (const socket of resources.homeSockets.values()) socket.close()
+    resources.namespaces.close()
+    reply(id, null)
+    port.close()
+  }
+
+  port.on('message', (message: string) => {
+    if (!guard.begin()) return
+    try {
+      take(JSON.parse(message) as Request)
+      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
+      queue.settle()
+    } catch (error) {
+      // Out of its namespace, the thread must not go on; anything else that comes here is a defect, and ends it too.
+      throw error instanceof NamespaceLost ? error : new Error('defect in the kernel thread', { cause: error })
+    } finally {
+      guard.end()
+    }
+  })
+  reply(READY, null)
+}
