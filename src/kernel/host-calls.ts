@@ -4,11 +4,15 @@ import { CnmError } from '../contracts/errors.js'
 import type { KernelObject, KernelObjectKind, LinkObject, Place, RouteObject } from '../contracts/kernel-objects.js'
 import { handlerOf } from './handlers.js'
 import { InstanceLock } from './instance-lock.js'
+import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
+import { forgetFlows, type PublishedPorts } from './ports/flows.js'
+import { releasePorts, reservePorts, type PortReservation, type ReservationResult } from './ports/reservation.js'
 import { HomeEnvironment } from './process/environment.js'
 import type { EnvironmentSpec, ExitReport, SpawnResult, SpawnSpec } from './process/messages.js'
 import { spawnInside } from './process/spawn.js'
-import { addressesOf, announceLink, defaultRoutes, readLink } from './rtnetlink/index.js'
+import { announceLink } from './announce.js'
+import { addressesOf, defaultRoutes, readLink } from './rtnetlink/index.js'
 import { readSysctl } from './sysctl.js'
 import type { Session } from './transaction/session.js'
 
@@ -35,6 +39,9 @@ export interface HostCalls {
   read(requests: readonly ReadRequest[]): (KernelObject[] | null)[]
   hostFacts(links: readonly string[]): HostReading
   announce(at: Place, link: string): void
+  reservePorts(alternatives: readonly (readonly PortReservation[])[]): ReservationResult
+  releasePorts(fds: readonly number[]): void
+  forgetFlows(ports: readonly PublishedPorts[]): number
   lockInstance(instance: string): void
   namespaces(prefix: string): string[]
   makeEnvironment(spec: EnvironmentSpec): void
@@ -55,6 +62,9 @@ export function hostCalls(
     read: (requests) => requests.map((request) => using('read', (session) => readNamespace(session, request))),
     hostFacts: (links) => using('read the host', (session) => readHost(session, links)),
     announce: (at, link) => using(`announce ${link}`, (session) => announceLink(session, at, link)),
+    reservePorts: (alternatives) => using('reserve ports', (session) => session.inside('host', () => reservePorts(alternatives))),
+    releasePorts: (fds) => releasePorts(fds),
+    forgetFlows: (ports) => using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
     lockInstance: (instance) => lock.take(instance),
     namespaces: (prefix) => namespacesAt(prefix),
     makeEnvironment: (spec) => home().make(spec),
@@ -114,6 +124,12 @@ function readHost(session: Session, names: readonly string[]): HostReading {
     if (link !== undefined) links.push({ link, addresses: addressesOf(session, 'host', name) })
   }
   return { ipv6: hasIPv6(), bridgeNetfilter: bridgeNetfilter(), defaultRoutes: routes, links }
+}
+
+/** Whether an address is the host's own. */
+function localAddresses(session: Session): (address: string) => boolean {
+  const own = new Set(handlerOf('address').list?.('host', session).map((object) => (object.kind === 'address' ? object.address.split('/')[0] : '')))
+  return (address) => own.has(address) || address.startsWith('127.')
 }
 
 function hasIPv6(): boolean {

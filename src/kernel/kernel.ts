@@ -2,6 +2,8 @@ import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contrac
 import type { Operation } from '../contracts/operations.js'
 import type { HostReading, ReadRequest } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
+import type { PublishedPorts } from './ports/flows.js'
+import type { PortReservation, ReservationResult } from './ports/reservation.js'
 import type { EnvironmentSpec, SpawnSpec } from './process/messages.js'
 import type { RunningProgram } from './process/programs.js'
 import type { ListFilter } from './protocol.js'
@@ -100,6 +102,22 @@ export class Kernel implements AsyncDisposable {
   /** Has the kernel announce the addresses of a link to its neighbours (where arp_notify and ndisc_notify are on). */
   announce(at: Place, link: string, { signal }: CallOptions = {}): Promise<void> {
     return this.#thread.call(signal, 'announce', at, link)
+  }
+
+  /**
+   * Holds the host ports of the first alternative whose every port is free, with sockets that take no packets.
+   * They are held until {@link releasePorts}, or the process ends.
+   */
+  reservePorts(alternatives: readonly (readonly PortReservation[])[], { signal }: CallOptions = {}): Promise<ReservationResult> {
+    return this.#thread.call(signal, 'reservePorts', alternatives)
+  }
+  releasePorts(fds: readonly number[]): Promise<void> {
+    return this.#thread.call(undefined, 'releasePorts', fds)
+  }
+
+  /** Deletes the connection table's entries of published ports that led, or lead, to these targets; see {@link PublishedPorts}. */
+  forgetFlows(ports: readonly PublishedPorts[]): Promise<number> {
+    return this.#thread.call(undefined, 'forgetFlows', ports)
   }
 
   /** Claims an instance on this host until the kernel is closed or the process ends. @throws CnmError ERR_CNM_INSTANCE_LOCKED */
