@@ -5,6 +5,7 @@ import type { ExitGuard } from './exit-guard.js'
 import { NamespaceFolders } from './namespace-files.js'
 import { NamespaceLost } from './namespace-lost.js'
 import { Namespaces } from './namespaces.js'
+import { SpareMemory } from './netlink/spare-memory.js'
 import { EXITED, READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
 import { TransactionQueue } from './queue.js'
 import { Faults } from './transaction/faults.js'
@@ -13,7 +14,7 @@ import { toWire } from './wire.js'
 
 /** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
 export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {
-  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map(), folders: new NamespaceFolders() }
+  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map(), folders: new NamespaceFolders(), memory: new SpareMemory() }
   const queue = new TransactionQueue(resources, new Faults(fault))
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
   const calls = plainCalls(resources, (report) => reply(EXITED, report))

@@ -1,6 +1,7 @@
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.js'
 import { NamespaceFolders } from '../../src/kernel/namespace-files.js'
 import { Namespaces } from '../../src/kernel/namespaces.js'
+import { SpareMemory } from '../../src/kernel/netlink/spare-memory.js'
 import { Session } from '../../src/kernel/transaction/session.js'
 
 export interface OpenSession extends Disposable {
@@ -11,7 +12,7 @@ export interface OpenSession extends Disposable {
 export function openSession(): OpenSession {
   const namespaces = new Namespaces()
   const homeSockets = new Map<number, NetlinkSocket>()
-  const session = new Session({ namespaces, homeSockets, folders: new NamespaceFolders() })
+  const session = new Session({ namespaces, homeSockets, folders: new NamespaceFolders(), memory: new SpareMemory() })
   return {
     session,
     [Symbol.dispose]() {

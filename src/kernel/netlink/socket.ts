@@ -3,7 +3,8 @@ import { CnmError } from '../../contracts/errors.js'
 import * as sys from '../syscalls.js'
 import { isFinal, NLMSG_ERROR, outcome, type Acknowledgement } from './acknowledgement.js'
 import { messages, type Message } from './reader.js'
-import { HEADER_LENGTH, MessageWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR } from './writer.js'
+import { SpareMemory } from './spare-memory.js'
+import { HEADER_LENGTH, type MessageWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR } from './writer.js'
 
 export type { Acknowledgement }
 
@@ -33,7 +34,10 @@ export class NetlinkSocket {
   #buffer: Uint8Array | undefined
 
   /** @param protocol NETLINK_ROUTE 0, NETLINK_XFRM 6, NETLINK_NETFILTER 12, NETLINK_GENERIC 16 */
-  constructor(protocol: number) {
+  constructor(
+    protocol: number,
+    private readonly spare = new SpareMemory(),
+  ) {
     this.fd = sys.socket(sys.AF_NETLINK, sys.SOCK_RAW, protocol)
     try {
       sys.setSocketOption(this.fd, SOL_NETLINK, NETLINK_EXT_ACK, 1)
@@ -62,7 +66,7 @@ export class NetlinkSocket {
   }
 
   writer(): MessageWriter {
-    return new MessageWriter(this.#sequence)
+    return this.spare.writer(this.#sequence)
   }
 
   /**
@@ -129,8 +133,11 @@ export class NetlinkSocket {
     throw new CnmError('ERR_CNM_KERNEL', `netlink dump ${type} was interrupted ${DUMP_ATTEMPTS} times in a row`)
   }
 
-  close(): void {
-    sys.close(this.fd)
+  /** @param closeDescriptor instead of close(2) on this thread */
+  close(closeDescriptor: (fd: number) => void = sys.close): void {
+    if (this.#buffer !== undefined) this.spare.giveBuffer(this.#buffer)
+    this.#buffer = undefined
+    closeDescriptor(this.fd)
   }
 
   /** Reads until the answer to message `last`. */
@@ -232,7 +239,7 @@ export class NetlinkSocket {
   }
 
   #memory(needed = HEADER_LENGTH): Uint8Array {
-    if (this.#buffer === undefined || this.#buffer.length < needed) this.#buffer = new Uint8Array(Math.max(RECEIVE_BUFFER, needed * 2))
+    if (this.#buffer === undefined || this.#buffer.length < needed) this.#buffer = this.spare.buffer(Math.max(RECEIVE_BUFFER, needed * 2))
     return this.#buffer
   }
 }

@@ -1,6 +1,7 @@
 import { NETLINK_NETFILTER } from '../handler.js'
 import { beginBatch, endBatch, exchangeBatch } from '../nftables/batch.js'
 import type { Acknowledgement, NetlinkSocket } from '../netlink/socket.js'
+import type { SpareMemory } from '../netlink/spare-memory.js'
 import type { MessageWriter } from '../netlink/writer.js'
 
 /** Small enough for the default send and receive buffers of a netlink socket. */
@@ -26,7 +27,10 @@ export class Outbox {
   #owners: number[] = []
   #atomic = false
 
-  constructor(public judge: Judge) {}
+  constructor(
+    public judge: Judge,
+    private readonly memory: SpareMemory,
+  ) {}
 
   /** From here on, messages belong to this operation. */
   begin(owner: number): void {
@@ -72,8 +76,10 @@ export class Outbox {
     this.#writer = undefined
     this.#owners = []
     if (socket === undefined || writer === undefined || owners.length === 0) return
-    if (this.#atomic) this.#sendBatch(socket, writer, owners)
-    else this.#report(owners, socket.exchange(writer))
+    if (this.#atomic) return this.#sendBatch(socket, writer, owners)
+    const answers = socket.exchange(writer)
+    this.memory.giveWriter(writer)
+    this.#report(owners, answers)
   }
 
   #claim(): void {

@@ -5,6 +5,7 @@ import { LinkIndexes } from '../link-indexes.js'
 import type { NamespaceFolders } from '../namespace-files.js'
 import { openNamespace, type Namespace, type Namespaces } from '../namespaces.js'
 import { NetlinkSocket } from '../netlink/socket.js'
+import type { SpareMemory } from '../netlink/spare-memory.js'
 import type { MessageWriter } from '../netlink/writer.js'
 import * as sys from '../syscalls.js'
 import { Outbox } from './outbox.js'
@@ -17,6 +18,7 @@ export interface Resources {
   /** Sockets in the home namespace stay open: opening costs little, closing one of nf_tables up to 20 ms. */
   homeSockets: Sockets
   folders: NamespaceFolders
+  memory: SpareMemory
 }
 
 /** A namespace as one session uses it. */
@@ -33,11 +35,12 @@ export interface Site {
  * all closed at the end.
  */
 export class Session implements TransactionContext {
-  readonly outbox = new Outbox((_owner, { errno, text }) => (errno === 0 ? undefined : new Refused(errno, text)))
+  readonly outbox: Outbox
   #byPlace = new Map<Place, Site>()
   #byKey = new Map<string, Site>()
 
   constructor(readonly resources: Resources) {
+    this.outbox = new Outbox((_owner, { errno, text }) => (errno === 0 ? undefined : new Refused(errno, text)), resources.memory)
     const home: Site = { namespace: resources.namespaces.home, sockets: resources.homeSockets, made: false }
     this.#byPlace.set('host', home)
     this.#byKey.set(home.namespace.key, home)
@@ -59,7 +62,7 @@ export class Session implements TransactionContext {
     const sockets: Sockets = new Map()
     const namespace = this.resources.namespaces.make(() => {
       // Its loopback is wanted next, in any use there is; now the socket costs no change of namespace.
-      const socket = new NetlinkSocket(NETLINK_ROUTE)
+      const socket = new NetlinkSocket(NETLINK_ROUTE, this.resources.memory)
       try {
         attach()
       } catch (error) {
@@ -147,7 +150,7 @@ export class Session implements TransactionContext {
   #socketOf(site: Site, protocol: number): NetlinkSocket {
     const open = site.sockets.get(protocol)
     if (open !== undefined) return open
-    const socket = this.resources.namespaces.inside(site.namespace, () => new NetlinkSocket(protocol))
+    const socket = this.resources.namespaces.inside(site.namespace, () => new NetlinkSocket(protocol, this.resources.memory))
     site.sockets.set(protocol, socket)
     return socket
   }
@@ -165,7 +168,7 @@ export class Refused extends sys.SystemCallError {
 
 /** Closing a socket after it deleted something from nf_tables waits 14-20 ms for the kernel: not on this thread. */
 function closeSocket(protocol: number, socket: NetlinkSocket): void {
-  if (protocol === NETLINK_NETFILTER) closeLater(socket.fd, ignoreResult)
+  if (protocol === NETLINK_NETFILTER) socket.close((fd) => closeLater(fd, ignoreResult))
   else socket.close()
 }
 
