@@ -1,0 +1,43 @@
+import { closeSync } from 'node:fs'
+import type { Place } from '../../src/contracts/kernel-objects.js'
+import type { SocketHandle, SocketRequest } from '../../src/kernel/index.js'
+import { RESOLVER_ADDRESS, RESOLVER_ADDRESS_6 } from './contract.js'
+import type { ResolverPorts } from './redirect.js'
+
+/** Connections that may wait to be accepted. */
+const BACKLOG = 128
+
+/** What makes sockets in namespaces: the kernel thread. */
+export interface SocketMaker {
+  socket(at: Place, request: SocketRequest): Promise<SocketHandle>
+}
+
+export interface ResolverSockets {
+  udp: number
+  tcp: number
+  ports: ResolverPorts
+}
+
+/**
+ * Makes the sockets of the resolver in a sandbox, on ports that the kernel chooses, or on those of before where they are
+ * free. `lo` must be up, and for family 6 have {@link resolverAddress6}.
+ * @throws CnmError what the kernel refuses: ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_KERNEL
+ */
+export async function openResolverSockets(kernel: SocketMaker, at: Place, family: 4 | 6, before?: ResolverPorts): Promise<ResolverSockets> {
+  const address = family === 4 ? RESOLVER_ADDRESS : RESOLVER_ADDRESS_6
+  const open = async (type: 'udp' | 'tcp-listen', port: number): Promise<SocketHandle> => {
+    const request: SocketRequest = type === 'udp' ? { type, address, port } : { type, address, port, backlog: BACKLOG }
+    try {
+      return await kernel.socket(at, request)
+    } catch (error) {
+      if (port === 0 || (error as { errnoName?: string }).errnoName !== 'EADDRINUSE') throw error
+      return kernel.socket(at, { ...request, port: 0 })
+    }
+  }
+  const [udp, tcp] = await Promise.allSettled([open('udp', before?.udp ?? 0), open('tcp-listen', before?.tcp ?? 0)])
+  if (udp.status === 'fulfilled' && tcp.status === 'fulfilled') {
+    return { udp: udp.value.fd, tcp: tcp.value.fd, ports: { udp: udp.value.address!.port, tcp: tcp.value.address!.port } }
+  }
+  for (const opened of [udp, tcp]) if (opened.status === 'fulfilled') closeSync(opened.value.fd)
+  throw (udp as PromiseRejectedResult).reason ?? (tcp as PromiseRejectedResult).reason
+}
