@@ -3,14 +3,23 @@ import type { DriverContext, NetworkDriver, NetworkView } from '../../src/contra
 import { decide } from './adoption.js'
 import { describeEndpoint } from './endpoint.js'
 import { endpointOptions, type BridgeEndpointOptions } from './endpoint-options.js'
+import { describeFirewall } from './firewall/network-elements.js'
+import { describePorts } from './firewall/port-elements.js'
 import { bridgeName } from './kernel-names.js'
+import { describeLoopbackAccess } from './loopback-access.js'
 import { describeNetwork, FORWARDING, forwardedFamilies } from './network.js'
 import { networkOptions, type BridgeOptions } from './network-options.js'
 import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
 
+export interface BridgeDriverOptions {
+  /** `none`: no rules at all; ports cannot be published, and networks neither reach the world by masquerade nor are they isolated. */
+  firewall?: 'nftables' | 'none'
+}
+
 /** Networks on one host, each a Linux bridge with its endpoints' veth pairs as ports. See docs/bridge.md. */
-export function bridge(): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
+export function bridge({ firewall = 'none' }: BridgeDriverOptions = {}): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
+  const hasRules = (network: NetworkView<BridgeOptions>): boolean => firewall === 'nftables' && network.options.mode === 'managed'
   let context: DriverContext | undefined
   return {
     name: 'bridge',
@@ -23,19 +32,23 @@ export function bridge(): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
       if ((family === 4 ? gatewayMode4 : gatewayMode6) === 'isolated') return 'never'
       return family === 4 && inhibitIpv4 && internal ? 'never' : 'always'
     },
-    network: describeNetwork,
-    endpoint: describeEndpoint,
+    network: (network, host) => [...(hasRules(network) ? describeFirewall(network, host.instance) : []), ...describeNetwork(network, host)],
+    endpoint: (endpoint, network, host) => [
+      ...describeEndpoint(endpoint, network, host),
+      ...(hasRules(network) ? describePorts(endpoint, network, host.instance) : []),
+      ...(hasRules(network) ? describeLoopbackAccess(endpoint, network, host) : []),
+    ],
     announcements: ({ options }, network) => ({
       count: options.announcements ?? network.options.announcements,
       interval: options.announcementInterval ?? network.options.announcementInterval,
     }),
-    publishing,
+    publishing: (endpoint, network) => publishing(endpoint, network, hasRules(network)),
     async start(given) {
       context = given
     },
     async beforeCreate(network, host) {
       const state = decide(network, host, (context?.networks() ?? []) as readonly NetworkView<BridgeOptions>[])
-      refuseImpossible({ ...network, state }, host)
+      refuseImpossible({ ...network, state }, host, hasRules(network))
       if (context !== undefined) await reportForwarding(network, context)
       return state
     },

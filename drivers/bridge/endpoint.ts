@@ -1,8 +1,6 @@
 import type { AddressObject, BridgePortObject, Description, EndpointView, HostFacts, LinkObject, NetworkView, RouteObject, SysctlObject } from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
-import { describePorts } from './firewall/port-elements.js'
 import { bridgeName, linkLocalOf, portMac, portName } from './kernel-names.js'
-import { describeLoopbackAccess } from './loopback-access.js'
 import { mtuOf } from './mtu.js'
 import type { BridgeOptions } from './network-options.js'
 
@@ -17,8 +15,6 @@ export function describeEndpoint(endpoint: Endpoint, network: Network, host: Hos
     ...sysctls(endpoint, host),
     ...addresses(endpoint),
     ...defaultRoutes(endpoint, network),
-    ...describePorts(endpoint, network, host.instance),
-    ...describeLoopbackAccess(endpoint, network, host),
   ]
 }
 

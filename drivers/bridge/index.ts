@@ -1,3 +1,3 @@
-export { bridge } from './bridge.js'
+export { bridge, type BridgeDriverOptions } from './bridge.js'
 export type { BridgeEndpointOptions } from './endpoint-options.js'
 export type { BridgeOptions } from './network-options.js'

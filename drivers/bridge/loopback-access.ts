@@ -25,7 +25,6 @@ export function describeLoopbackAccess(
   network: NetworkView<BridgeOptions>,
   host: HostFacts,
 ): KernelObject[] {
-  if (network.options.mode === 'unmanaged') return []
   const link = bridgeName(network)
   const objects: KernelObject[] = []
   if (wantsLoopback(endpoint, network, 4)) {

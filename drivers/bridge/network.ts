@@ -1,6 +1,5 @@
 import type { Description, HostFacts, KernelObject, LinkObject, NetworkView, SysctlObject } from '../../src/contracts/index.js'
 import { isOurs, stateOf } from './adoption.js'
-import { describeFirewall } from './firewall/network-elements.js'
 import { gatewayMode } from './gateway-mode.js'
 import { bridgeMac, bridgeName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
@@ -12,13 +11,7 @@ const ROUTER_LINK_LOCAL = 'fe80::1/64'
 /** What must exist while a bridge network does. */
 export function describeNetwork(network: NetworkView<BridgeOptions>, host: HostFacts): Description {
   if (network.options.mode === 'unmanaged') return []
-  return [
-    ...describeFirewall(network, host.instance),
-    bridge(network, host),
-    ...addresses(network),
-    ...bridgeSysctls(network, host),
-    ...forwarding(network, host),
-  ]
+  return [bridge(network, host), ...addresses(network), ...bridgeSysctls(network, host), ...forwarding(network, host)]
 }
 
 function bridge(network: NetworkView<BridgeOptions>, host: HostFacts): LinkObject {

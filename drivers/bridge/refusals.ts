@@ -22,11 +22,11 @@ const FIREWALL_OPTIONS = Object.keys(FIREWALL_WORDS) as (keyof typeof FIREWALL_W
 const LINK_LOCAL = 'fe80::/64'
 
 /** What can only be judged with the whole network in view, and the host. @throws CnmError naming the field */
-export function refuseImpossible(network: NetworkView<BridgeOptions>, host: HostFacts): void {
+export function refuseImpossible(network: NetworkView<BridgeOptions>, host: HostFacts, hasRules: boolean): void {
   if (network.ipv6 && !host.ipv6) throw new CnmError('ERR_CNM_NOT_SUPPORTED', 'the kernel of this host has no IPv6', { field: 'enableIPv6' })
   for (const { subnet } of network.subnets) if (clashesWithLinkLocal(subnet)) throw clash(subnet)
   refuseMtu(network, host)
-  refuseModes(network)
+  refuseModes(network, hasRules)
   refuseVrf(network, host)
 }
 
@@ -40,7 +40,7 @@ function refuseMtu(network: NetworkView<BridgeOptions>, host: HostFacts): void {
   }
 }
 
-function refuseModes(network: NetworkView<BridgeOptions>): void {
+function refuseModes(network: NetworkView<BridgeOptions>, hasRules: boolean): void {
   const { options, internal } = network
   for (const family of [4, 6] as const) {
     const mode = family === 4 ? options.gatewayMode4 : options.gatewayMode6
@@ -49,9 +49,9 @@ function refuseModes(network: NetworkView<BridgeOptions>): void {
     if (!internal) throw refusal(option, 'gateway mode isolated is for internal networks: this one has a way out')
     if (!isOurs(network)) throw refusal(option, `bridge ${bridgeName(network)} was there before: what addresses it has is not ours to say`)
   }
-  if (options.mode === 'managed') return
+  if (hasRules) return
   const given = FIREWALL_OPTIONS.find((name) => JSON.stringify(options[name]) !== JSON.stringify(DEFAULTS[name]))
-  if (given !== undefined) throw refusal('mode', `mode=unmanaged leaves the firewall alone, so that ${FIREWALL_WORDS[given]} cannot be honoured`)
+  if (given !== undefined) throw refusal('mode', `without rules of ours (mode=unmanaged, or a driver without firewall) ${FIREWALL_WORDS[given]} cannot be had`)
 }
 
 function refuseVrf(network: NetworkView<BridgeOptions>, host: HostFacts): void {

@@ -10,18 +10,21 @@ const br0: HostLink = { name: 'br0', index: 3, type: 'bridge', mtu: 1400, up: tr
 
 describe('bridge', () => {
   driverConformance({
-    driver: bridge,
+    driver: () => bridge({ firewall: 'nftables' }),
     samples: [
       { title: 'no options' },
       { title: 'IPv4 only', ipv6: false },
       { title: 'internal', internal: true },
       { title: 'an adopted bridge', exclusive: true, networkOptions: named, host: { links: [br0] }, ipv6: false },
       { title: 'an unmanaged bridge', exclusive: true, networkOptions: { ...named, mode: 'unmanaged' }, host: { links: [br0] } },
+      { title: 'routed', networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed', isolate: 'strict', accept_fwmark: '1/3' } },
+      { title: 'isolated from the host', internal: true, networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } },
       { title: 'no communication between endpoints', networkOptions: { 'com.docker.network.bridge.enable_icc': 'false' } },
     ],
     describe,
     it,
   })
 })
+describe('bridge without firewall', () => driverConformance({ driver: () => bridge({ firewall: 'none' }), describe, it }))
 describe('host', () => driverConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], describe, it }))
 describe('null', () => driverConformance({ driver: nullDriver, describe, it }))

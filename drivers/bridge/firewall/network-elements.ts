@@ -15,7 +15,6 @@ const ACCEPT: Verdict = { accept: true }
 
 /** The table, which all networks share, and what this network adds to its sets. */
 export function describeFirewall(network: Network, table: string): KernelObject[] {
-  if (network.options.mode === 'unmanaged') return []
   const element = sets.elementsOf(table, `network/${network.id}`)
   const name = bridgeName(network)
   const own = isOurs(network)

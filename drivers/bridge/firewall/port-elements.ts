@@ -14,7 +14,6 @@ const WHOLE = { 4: 32, 6: 128 } as const
 
 /** What an endpoint adds to the sets of the table: its published ports, and on an adopted bridge its addresses. */
 export function describePorts(endpoint: Endpoint, network: Network, table: string): KernelObject[] {
-  if (network.options.mode === 'unmanaged') return []
   const element = sets.elementsOf(table, `endpoint/${endpoint.id}`)
   const elements: FirewallElement[] = []
   for (const { address, family } of endpoint.addresses) {
