@@ -65,22 +65,26 @@ describe('the packed tarball', () => {
   })
 })
 
-const KERNEL_PROGRAM = `
+const kernelProgram = (path: string): string => `
   const kernel = await Kernel.open()
   await kernel.transaction([
-    { do: 'create', object: { kind: 'namespace', at: '/run/netns/packed' } },
-    { do: 'create', object: { kind: 'link', type: 'bridge', at: '/run/netns/packed', name: 'inside' } },
+    { do: 'create', object: { kind: 'namespace', at: '${path}' } },
+    { do: 'create', object: { kind: 'link', type: 'bridge', at: '${path}', name: 'inside' } },
   ])
   const { readFileSync } = await import('node:fs')
-  const mounted = readFileSync('/proc/self/mountinfo', 'utf8').includes(' /run/netns/packed ')
-  const links = (await kernel.list('/run/netns/packed', ['link'])).map((link) => link.name).sort()
-  await kernel.transaction([{ do: 'delete', object: { kind: 'namespace', at: '/run/netns/packed' } }])
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8').includes(' ${path} ')
+  const links = (await kernel.list('${path}', ['link'])).map((link) => link.name).sort()
+  await kernel.transaction([{ do: 'delete', object: { kind: 'namespace', at: '${path}' } }])
   await kernel.close()
   console.log(JSON.stringify({ mounted, links }))`
 
 const LOADERS = [
-  { how: 'import', file: 'kernel.mjs', source: `import { Kernel } from 'libcnm/kernel'\n${KERNEL_PROGRAM}` },
-  { how: 'require', file: 'kernel.cjs', source: `const { Kernel } = require('libcnm/kernel')\n;(async () => {${KERNEL_PROGRAM}})()` },
+  { how: 'import', file: 'kernel.mjs', source: `import { Kernel } from 'libcnm/kernel'\n${kernelProgram('/run/netns/imported')}` },
+  {
+    how: 'require',
+    file: 'kernel.cjs',
+    source: `const { Kernel } = require('libcnm/kernel')\n;(async () => {${kernelProgram('/run/netns/required')}})()`,
+  },
 ]
 
 describe.skipIf(needsPrivileges())('the kernel thread of the packed tarball', () => {
@@ -100,7 +104,7 @@ export const code: ErrorCode = new CnmError('ERR_CNM_TIMEOUT', 'late').code
 export const open: () => Promise<Kernel> = () => Kernel.open()
 export type Driver = NetworkDriver
 // @ts-expect-error this is no code
-export const wrong = new CnmError('ERR_CNM_NONSENSE', 'late')
+export const wrong = new CnmError('ERR_NONSENSE', 'late')
 `
 
 const RESOLUTIONS = [
