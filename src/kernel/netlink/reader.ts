@@ -54,6 +54,21 @@ export function attributeMap(bytes: Uint8Array, from = 0): Map<number, Uint8Arra
   return map
 }
 
+/** Attributes by number, without those above `highest`; of repeated ones the last. Cheaper than a map. */
+export function attributeTable(bytes: Uint8Array, from: number, highest: number): (Uint8Array | undefined)[] {
+  const table = new Array<Uint8Array | undefined>(highest + 1).fill(undefined)
+  const header = view(bytes)
+  let at = from
+  while (at + 4 <= bytes.length) {
+    const length = header.getUint16(at, little)
+    if (length < 4 || at + length > bytes.length) break
+    const type = header.getUint16(at + 2, little) & TYPE_MASK
+    if (type <= highest) table[type] = bytes.subarray(at + 4, at + length)
+    at += (length + 3) & ~3
+  }
+  return table
+}
+
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 // A field that is too short reads as 0: a truncated reply must not throw.

@@ -78,6 +78,12 @@ export class MessageWriter {
     this.u32(0).u16(type).u16(flags | NLM_F_REQUEST).u32(this.#sequence).u32(0)
     return this
   }
+  /** Drops the message that was begun: there was nothing to say. */
+  drop(): this {
+    if (this.#messageStart >= 0) this.#length = this.#messageStart
+    this.#messageStart = -1
+    return this
+  }
   end(): this {
     this.#view.setUint32(this.#messageStart, this.#length - this.#messageStart, little)
     this.#align()
@@ -252,6 +258,18 @@ export class MessageWriter {
     if (length > LONGEST_ATTRIBUTE) throw tooLong(length)
     this.#view.setUint16(start, length, little)
     return this
+  }
+
+  /** Starts a structure that begins with its own length in 16 bits: struct rtnexthop. */
+  structBegin(): number {
+    const start = this.#length
+    this.u16(0)
+    return start
+  }
+  /** @param start what {@link structBegin} returned */
+  structEnd(start: number): this {
+    this.#view.setUint16(start, this.#length - start, little)
+    return this.#align()
   }
 
   #utf8String(start: number, type: number, value: string): this {
