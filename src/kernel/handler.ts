@@ -41,8 +41,11 @@ export interface ObjectHandler<K extends KernelObjectKind> {
   create(object: ObjectOf<K>, context: TransactionContext, replace: boolean): void
   change(from: ObjectOf<K>, to: ObjectOf<K>, context: TransactionContext): void
   remove(object: ObjectOf<K>, context: TransactionContext): void
-  /** Every object of this kind in a namespace, in normal form: what create() of the result would make again. */
-  list?(at: Place, context: TransactionContext): ObjectOf<K>[]
+  /**
+   * Every object of this kind in a namespace, in normal form: what create() of the result would make again.
+   * @param tables for kinds of nftables, only what is in these tables, each as `inet cnm`; absent: all
+   */
+  list?(at: Place, context: TransactionContext, tables?: readonly string[]): ObjectOf<K>[]
   /** The object with this identity as it is now, in normal form. Where absent, the engine looks through {@link list}. */
   read?(object: ObjectOf<K>, context: TransactionContext): ObjectOf<K> | undefined
   /** The nearest shell command, for error messages and plans: `ip link add br0 type bridge`. */

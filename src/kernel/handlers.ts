@@ -3,6 +3,7 @@ import type { KernelObject, KernelObjectKind } from '../contracts/kernel-objects
 import { featuresHandler } from './features/index.js'
 import type { ObjectHandler } from './handler.js'
 import { mountHandler } from './mounts.js'
+import { firewallHandlers } from './nftables/index.js'
 import { sysctlHandler } from './sysctl.js'
 import { xfrmPolicyHandler, xfrmStateHandler } from './xfrm/index.js'
 
@@ -15,6 +16,7 @@ const handlers: Readonly<Record<string, AnyHandler | undefined>> = {
   features: featuresHandler as AnyHandler,
   'xfrm-state': xfrmStateHandler as AnyHandler,
   'xfrm-policy': xfrmPolicyHandler as AnyHandler,
+  ...(firewallHandlers as Readonly<Record<string, AnyHandler>>),
 }
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a kind that there is not */

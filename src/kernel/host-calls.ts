@@ -89,7 +89,7 @@ function readNamespace(session: Session, { at, kinds, sysctls, tables }: ReadReq
   const objects: KernelObject[] = at === 'host' ? [] : [{ kind: 'namespace', at }]
   for (const kind of kinds) {
     if (kind === 'namespace') continue
-    for (const object of handlerOf(kind).list?.(at, session) ?? []) if (isOurTable(object, tables)) objects.push(object)
+    for (const object of handlerOf(kind).list?.(at, session, tables) ?? []) objects.push(object)
   }
   session.inside(at, () => {
     for (const path of sysctls) {
@@ -98,11 +98,6 @@ function readNamespace(session: Session, { at, kinds, sysctls, tables }: ReadReq
     }
   })
   return objects
-}
-
-function isOurTable(object: KernelObject, tables: readonly string[]): boolean {
-  if (!object.kind.startsWith('nft-') || !('family' in object)) return true
-  return tables.includes(`${object.family} ${'table' in object ? object.table : 'name' in object ? object.name : ''}`)
 }
 
 /** A sysctl of a link that is gone is not an error. */

@@ -51,7 +51,7 @@ function equality(found: Known, op: '==' | '!=', data: Uint8Array): Match | unde
   if (data.length !== part.length) return undefined
   const onlyMask = mask !== undefined && (flip === undefined || bits.isZero(flip)) && !swapped
   if (onlyMask && type.flags === true && bits.isZero(data) && !bits.isZero(mask)) {
-    return { left: expression, op: op === '!=' ? 'in' : '!in', right: decodeValue(type, mask) }
+    return { left: expression, op: op === '!=' ? 'in' : '!in', right: [decodeValue(type, mask)].flat() }
   }
   if (onlyMask && (type.form === 'ipv4' || type.form === 'ipv6')) {
     const length = bits.maskPrefixLength(mask)

@@ -29,8 +29,8 @@ export function prepareChain(chain: FirewallChain): PreparedChain {
   checkName(chain.name, 'name')
   checkComment(chain.comment, 'comment')
   if (chain.base !== undefined) checkBase(chain, chain.base)
-  if (!Array.isArray(chain.rules)) throw refusal('rules', 'a list is needed')
-  return { chain, rules: chain.rules.map((rule, i) => within(`rules[${i}]`, () => prepareRule(rule, chain))) }
+  if (chain.rules !== undefined && !Array.isArray(chain.rules)) throw refusal('rules', 'a list is needed')
+  return { chain, rules: (chain.rules ?? []).map((rule, i) => within(`rules[${i}]`, () => prepareRule(rule, chain))) }
 }
 
 function prepareRule(rule: FirewallRule, { family }: FirewallChain): PreparedChain['rules'][number] {

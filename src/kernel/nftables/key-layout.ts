@@ -18,8 +18,8 @@ export interface KeyLayout {
 }
 
 /** The kernel has 16 registers of 4 bytes for a key; nft's numbering of concatenated types has room for 5 parts. */
-const MOST_PARTS = 5
-const MOST_BYTES = 64
+export const MOST_PARTS = 5
+export const MOST_BYTES = 64
 
 export const partOf = (type: DataType): Part => ({ type, length: byteLength(type), shift: 0 })
 
