@@ -30,9 +30,9 @@ export function plainCalls(resources: Resources, exited: (report: ExitReport) =>
   return {
     ...host,
     dispose,
-    list: (at, kinds, filter = {}) =>
+    list: (at, kinds, filter) =>
       using(`list ${kinds.join(', ')}`, (session) =>
-        kinds.flatMap((kind) => (handlerOf(kind).list?.(at, session) ?? []).filter((object) => matches(object, filter))),
+        kinds.flatMap((kind) => (handlerOf(kind).list?.(at, session) ?? []).filter((object) => matches(object, filter ?? {}))),
       ),
     checkNamespace: (at) => sys.close(openNamespace(at).fd),
     readSysctl: (at, path) => using(`sysctl ${path}`, (session) => session.inside(at, () => readSysctl(path))),

@@ -4,6 +4,7 @@ import { featuresHandler } from './features/index.js'
 import type { ObjectHandler } from './handler.js'
 import { mountHandler } from './mounts.js'
 import { firewallHandlers } from './nftables/index.js'
+import { rtnetlinkHandlers } from './rtnetlink/index.js'
 import { sysctlHandler } from './sysctl.js'
 import { xfrmPolicyHandler, xfrmStateHandler } from './xfrm/index.js'
 
@@ -11,6 +12,7 @@ export type AnyHandler = ObjectHandler<KernelObjectKind>
 
 /** Namespaces and the removal of links are the transaction's own business; everything else has a handler. */
 const handlers: Readonly<Record<string, AnyHandler | undefined>> = {
+  ...(rtnetlinkHandlers as Readonly<Record<string, AnyHandler>>),
   sysctl: sysctlHandler as AnyHandler,
   mount: mountHandler as AnyHandler,
   features: featuresHandler as AnyHandler,

@@ -14,7 +14,7 @@ export type ListFilter = Readonly<Record<string, string | number | boolean>>
 /** Everything that the kernel thread does on request: arguments and result of each call. */
 export interface Calls extends HostCalls {
   transaction(operations: readonly Operation[]): void
-  list(at: Place, kinds: readonly KernelObjectKind[], filter?: ListFilter): KernelObject[]
+  list(at: Place, kinds: readonly KernelObjectKind[], filter: ListFilter | null): KernelObject[]
   checkNamespace(at: Place): void
   readSysctl(at: Place, path: string): string
   writeSysctl(at: Place, path: string, value: string): void
