@@ -11,8 +11,9 @@ import {
   TYPE_PTR,
   isMetaType,
 } from '../wire/constants.js'
-import { toBytes, type WireName } from '../wire/names.js'
+import type { WireName } from '../wire/names.js'
 import type { Question } from '../wire/question.js'
+import { hinfoData, ptrData } from '../wire/record-data.js'
 import type { Response } from '../wire/response.js'
 import { A_RECORD, AAAA_RECORD, addressBytes, addressRecords, reverseName } from './addresses.js'
 import type { NameEntry } from './network-index.js'
@@ -23,7 +24,7 @@ import { answerService, asService } from './service.js'
 export const NOT_OURS = -1
 
 /** CPU `RFC8482`, operating system empty: what RFC 8482 (4.2) answers to ANY. */
-const NO_ANY = Buffer.from('\x07RFC8482\x00', 'latin1')
+const NO_ANY = hinfoData('RFC8482', '')
 const LOCALHOST = '\x09localhost'
 const LOOPBACK = [addressBytes('127.0.0.1')!, addressBytes('::1')!]
 const LOOPBACK_REVERSE = new Set(LOOPBACK.map(reverseName))
@@ -94,7 +95,7 @@ function pointers(bytes: Buffer, question: Question, limit: number, names: Sandb
   if (found.length === 0 && LOOPBACK_REVERSE.has(question.name)) found.push({ name: LOCALHOST, ttl: 0 })
   if (found.length === 0) return NOT_OURS
   response.begin(bytes, question, limit)
-  for (const { name, ttl } of found) response.answer(TYPE_PTR, ttl, toBytes(name))
+  for (const { name, ttl } of found) response.answer(TYPE_PTR, ttl, ptrData(name))
   return response.finish(question, NOERROR, true)
 }
 

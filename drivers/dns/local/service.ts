@@ -1,6 +1,7 @@
 import { NOERROR, NXDOMAIN, TYPE_A, TYPE_AAAA, TYPE_SRV } from '../wire/constants.js'
-import { firstLabel, parentOf, toBytes, type WireName } from '../wire/names.js'
+import { firstLabel, parentOf, type WireName } from '../wire/names.js'
 import type { Question } from '../wire/question.js'
+import { srvData } from '../wire/record-data.js'
 import type { Response } from '../wire/response.js'
 import { A_RECORD, AAAA_RECORD } from './addresses.js'
 import type { IndexedEndpoint, NameEntry } from './network-index.js'
@@ -44,12 +45,8 @@ export function answerService(
       known = true
       if (question.type !== TYPE_SRV) continue
       const network = names.networks.find((one) => one.has(endpoint))
-      const target = toBytes(endpoint.names[0]! + (network?.name ?? ''))
-      const at = response.answer(
-        TYPE_SRV,
-        network?.ttl ?? 0,
-        Buffer.concat([numbers(port.priority ?? 0, port.weight ?? 0, port.port), target]),
-      )
+      const target = endpoint.names[0]! + (network?.name ?? '')
+      const at = response.answer(TYPE_SRV, network?.ttl ?? 0, srvData(target, port))
       if (at !== 0) targets.push({ at: at + 6, endpoint })
     }
   }
@@ -60,12 +57,6 @@ export function answerService(
 function inTurn(entry: NameEntry): IndexedEndpoint[] {
   const first = entry.turn++ % Math.max(entry.endpoints.length, 1)
   return [...entry.endpoints.slice(first), ...entry.endpoints.slice(0, first)]
-}
-
-function numbers(...values: number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 2)
-  values.forEach((value, i) => bytes.writeUInt16BE(value, i * 2))
-  return bytes
 }
 
 function addAddresses(owner: number, endpoint: IndexedEndpoint, response: Response): void {

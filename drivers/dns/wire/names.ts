@@ -24,10 +24,6 @@ export function lowerCase(name: WireName): WireName {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
-export function toBytes(name: WireName): Buffer {
-  return Buffer.from(`${name}\0`, 'latin1')
-}
-
 /** For people: unusual bytes as in RFC 4343, `\046`. */
 export function toText(name: WireName): string {
   const labels: string[] = []
@@ -36,12 +32,6 @@ export function toText(name: WireName): string {
     labels.push(label.replace(/[^!-~]|[.\\]/g, (c) => `\\${String(c.charCodeAt(0)).padStart(3, '0')}`))
   }
   return labels.length === 0 ? '.' : labels.join('.')
-}
-
-export function labelCount(name: WireName): number {
-  let count = 0
-  for (let at = 0; at < name.length; at += name.charCodeAt(at) + 1) count++
-  return count
 }
 
 /** Without its first label. */
