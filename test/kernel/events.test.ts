@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { KernelObject, KernelObjectKind } from '../../src/contracts/kernel-objects.js'
+import { handlerOf } from '../../src/kernel/handlers.js'
 import { KernelWatch, type KernelEvent, type WatchOptions } from '../../src/kernel/events/index.js'
 import { needs, needsPrivileges } from '../tools.js'
+import { openSession } from './session.js'
 import { eventThread } from './events-thread.js'
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' })
@@ -22,6 +25,11 @@ async function watch(options: WatchOptions): Promise<KernelWatch> {
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; !condition() && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(condition(), JSON.stringify(events.slice(-5))).toBe(true)
+}
+
+/** Without what a listing asks further questions for. */
+function essential(object: KernelObject): unknown {
+  return object.kind === 'link' && object.type === 'veth' ? { ...object, peer: { at: object.peer.at, name: object.peer.name, index: object.peer.index } } : object
 }
 
 const links = (action: string): string[] => events.flatMap((event) => (event.kind === 'link' && event.action === action ? [event.link ?? '?'] : []))
@@ -62,6 +70,47 @@ describe.skipIf(cannot)('kernel events', () => {
     expect(seen).toContain('policy-rule added ')
     expect(seen).toContain('policy-rule removed ')
     expect(events.every((event) => 'at' in event && event.at === 'host')).toBe(true)
+  })
+
+  it('carry objects as a listing shows them', async () => {
+    await watch({ groups: ['link', 'address', 'route', 'neighbour', 'policy-rule'] })
+    batch([
+      'link add evbr6 type bridge',
+      'link add evv6 mtu 1400 master evbr6 type veth peer name evw6',
+      'link set evw6 up',
+      'link set evv6 up',
+      'address add 10.77.6.1/24 dev evw6',
+      'address add fd77::1/64 dev evw6 nodad',
+      'route add 10.78.6.0/24 via 10.77.6.9 metric 7',
+      'route add 10.79.6.0/24 nexthop via 10.77.6.9 weight 2 nexthop via 10.77.6.8',
+      'neigh add 10.77.6.9 lladdr 02:00:00:00:00:09 dev evw6',
+      'rule add from 10.77.6.0/24 fwmark 6 table 106 priority 606',
+    ])
+    execFileSync('bridge', ['fdb', 'add', '02:00:00:00:00:16', 'dev', 'evv6', 'master', 'static'])
+    execFileSync('bridge', ['link', 'set', 'dev', 'evv6', 'hairpin', 'on'])
+    await until(() => events.some(({ kind }) => kind === 'fdb') && events.some(({ kind }) => kind === 'bridge-port'))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    using open = openSession()
+    const last = (kind: string, matches: (object: Record<string, unknown>) => boolean): unknown =>
+      events.filter((event) => event.kind === kind && 'object' in event && matches(event.object as unknown as Record<string, unknown>)).at(-1)
+    for (const [kind, matches] of [
+      ['link', ({ name }) => name === 'evbr6'],
+      ['link', ({ name }) => name === 'evv6'],
+      ['link', ({ name }) => name === 'evw6'],
+      ['bridge-port', ({ link }) => link === 'evv6'],
+      ['address', ({ address }) => address === '10.77.6.1/24'],
+      ['address', ({ address }) => address === 'fd77::1/64'],
+      ['route', ({ destination }) => destination === '10.78.6.0/24'],
+      ['route', ({ destination }) => destination === '10.79.6.0/24'],
+      ['neighbour', ({ address }) => address === '10.77.6.9'],
+      ['fdb', ({ mac, vlan }) => mac === '02:00:00:00:00:16' && vlan === undefined],
+      ['policy-rule', ({ priority }) => priority === 606],
+    ] as [KernelObjectKind, (object: Record<string, unknown>) => boolean][]) {
+      const listed = handlerOf(kind).list!('host', open.session).find((object) => matches(object as unknown as Record<string, unknown>))
+      expect(listed, kind).toBeDefined()
+      expect(last(kind, matches), kind).toMatchObject({ action: 'added', at: 'host', object: essential(listed!) })
+    }
+    batch(['rule del priority 606', 'link del evv6', 'link del evbr6'])
   })
 
   it('tell of 1,000 changes, each once and in order', async () => {

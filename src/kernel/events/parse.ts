@@ -4,6 +4,7 @@ import { attributeMap, i32, text, u32, u32be, u8 } from '../netlink/reader.js'
 import type { KernelEvent, ObjectEvent, WatchedKind } from './event.js'
 import type { Notification } from './event-socket.js'
 import { parseNamespaceId } from './namespace-ids.js'
+import { READERS } from './objects.js'
 import type { Places } from './places.js'
 
 // linux/rtnetlink.h: of each kind, NEW is the first number and DEL the next.
@@ -52,7 +53,11 @@ export function parseEvent({ message, nsid }: Notification, protocol: number, pl
 function objectEvent(told: Told, payload: Uint8Array, removed: boolean, at: Place, places: Places): ObjectEvent {
   const kind = told.kind(payload)
   const name = kind === 'link' ? places.noteLink(at, payload, !removed) : places.linkName(at, told.link?.(payload) ?? 0)
-  return { kind, action: removed ? 'removed' : 'added', at, ...(name === undefined ? {} : { link: name }) }
+  const event: ObjectEvent = { kind, action: removed ? 'removed' : 'added', at }
+  const object = READERS[kind](payload, at, places)
+  if (name !== undefined) event.link = name
+  if (object !== undefined) event.object = object
+  return event
 }
 
 function namespaceEvent(payload: Uint8Array, places: Places): KernelEvent[] {
