@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortId } from './identifiers.js'
 import type { Sandbox } from './sandbox.js'
@@ -33,13 +33,12 @@ export class SandboxEnvironment {
   }
 
   async drop(): Promise<void> {
-    await this.#sandbox.core.kernel.dropEnvironment(join(this.directory, 'ns'))
-    await rm(this.directory, { recursive: true, force: true })
+    await this.#sandbox.core.kernel.dropEnvironment(this.directory)
   }
 
   async #make(): Promise<string> {
     const { core, record } = this.#sandbox
-    await mkdir(this.directory, { recursive: true, mode: 0o755 })
+    await mkdir(this.directory, { recursive: true, mode: 0o700 })
     const hostname = join(this.directory, 'hostname')
     await Promise.all([writeFile(hostname, `${record.hostname}\n`), this.write()])
     const binds = [
@@ -47,9 +46,8 @@ export class SandboxEnvironment {
       { source: this.hostsFile, target: '/etc/hosts' },
       { source: this.resolvConf, target: '/etc/resolv.conf' },
     ]
-    const folder = join(this.directory, 'ns')
-    await core.kernel.makeEnvironment({ folder, binds, hostname: record.hostname })
-    return folder
+    await core.kernel.makeEnvironment({ folder: this.directory, binds, hostname: record.hostname })
+    return this.directory
   }
 
   /** Writes the files anew, in place, so that those who have them mounted see it. */

@@ -36,10 +36,10 @@ function hostLink(link: LinkObject & { foreignType?: string }, addresses: readon
 
 /** Prefixes that the host reaches directly: an automatic pool must not take them. */
 export async function routedPrefixes(core: Core): Promise<string[]> {
-  const routes = await core.kernel.list('host', ['route'], { table: MAIN_TABLE })
+  const routes = await core.kernel.list('host', ['route'])
   const prefixes: string[] = []
   for (const route of routes) {
-    if (route.kind !== 'route' || route.gateway !== undefined || route.nextHops !== undefined) continue
+    if ((route.table ?? MAIN_TABLE) !== MAIN_TABLE || route.gateway !== undefined || route.nextHops !== undefined) continue
     if (route.destination !== 'default' && !/\/0$/.test(route.destination)) prefixes.push(route.destination)
   }
   return prefixes

@@ -1,4 +1,4 @@
-import { check, type Deviation } from '../engine/check.js'
+import { asFound, check, type Deviation } from '../engine/check.js'
 import type { Owner } from '../contracts/description.js'
 import type { Core } from './core.js'
 
@@ -9,7 +9,7 @@ import type { Core } from './core.js'
  */
 export async function reconcile(core: Core, leaving: ReadonlySet<Owner> = new Set()): Promise<Deviation[]> {
   const deviations = await check(core.engine, core.kernel)
-  for (const { object, actual } of deviations) core.engine.observe(object, actual)
+  for (const deviation of deviations) core.engine.observe(deviation.object, asFound(deviation))
   const wanted = deviations.filter(({ owners }) => owners.some((owner) => !leaving.has(owner)))
   if (wanted.length > 0) await core.engine.settle(wanted.map(({ object }) => object))
   return deviations

@@ -49,6 +49,13 @@ export async function check(engine: Engine, kernel: KernelReader): Promise<Devia
   return deviations
 }
 
+/** The wanted object as it is now: what a change has to start from. */
+export function asFound({ wanted, actual, fields = [] }: Deviation): KernelObject | undefined {
+  if (actual === undefined || fields.includes('type')) return actual
+  const found = actual as unknown as Record<string, unknown>
+  return { ...wanted, ...Object.fromEntries(fields.map((field) => [field, found[field]])) } as KernelObject
+}
+
 /** One request per namespace, for the kinds that are wanted there. */
 function readRequests(objects: Iterable<KernelObject>): ReadRequest[] {
   const requests = new Map<Place, { kinds: Set<KernelObjectKind>; sysctls: string[]; tables: Set<string> }>()
@@ -67,11 +74,22 @@ function readRequests(objects: Iterable<KernelObject>): ReadRequest[] {
 
 /** Fields that the kernel does not tell, or tells in another way. */
 const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>> = {
-  link: ['peer', 'type', 'wireguard', 'underlay', 'parent'],
+  link: ['peer', 'wireguard', 'underlay', 'parent'],
   'nft-element': ['set'],
   'xfrm-state': ['aead'],
   sysctl: ['restore'],
   route: ['family'],
+}
+
+/** What a dump leaves out because it is usual. */
+const USUAL: Readonly<Partial<Record<KernelObjectKind, Readonly<Record<string, unknown>>>>> = {
+  link: { up: true, arp: true },
+  address: { scope: 'global' },
+  route: { table: 254, type: 'unicast', metric: 0 },
+  neighbour: { state: 'permanent' },
+  fdb: { table: 'self', state: 'permanent' },
+  'bridge-port': { learning: true, flooding: true, multicastFlooding: true, broadcastFlooding: true },
+  'policy-rule': { table: 254, action: 'lookup' },
 }
 
 /** Names of the wanted fields that the actual object does not have in the same value. */
@@ -79,7 +97,10 @@ export function differingFields(wanted: KernelObject, actual: KernelObject): str
   const skipped = UNCOMPARED[wanted.kind] ?? []
   return Object.entries(wanted).flatMap(([field, value]) => {
     if (value === undefined || skipped.includes(field)) return []
-    return includes((actual as unknown as Record<string, unknown>)[field], value) ? [] : [field]
+    // A link that somebody else made is described by what is to be set on it alone.
+    if (field === 'type' && value === 'existing') return []
+    const found = (actual as unknown as Record<string, unknown>)[field] ?? USUAL[wanted.kind]?.[field]
+    return includes(found, value) ? [] : [field]
   })
 }
 

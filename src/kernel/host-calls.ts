@@ -64,7 +64,8 @@ export function hostCalls(
     announce: (at, link) => using(`announce ${link}`, (session) => announceLink(session, at, link)),
     reservePorts: (alternatives) => using('reserve ports', (session) => session.inside('host', () => reservePorts(alternatives))),
     releasePorts: (fds) => releasePorts(fds),
-    forgetFlows: (ports) => using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
+    forgetFlows: (ports) =>
+      using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
     lockInstance: (instance) => lock.take(instance),
     namespaces: (prefix) => namespacesAt(prefix),
     makeEnvironment: (spec) => home().make(spec),
@@ -123,7 +124,11 @@ function readHost(session: Session, names: readonly string[]): HostReading {
 
 /** Whether an address is the host's own. */
 function localAddresses(session: Session): (address: string) => boolean {
-  const own = new Set(handlerOf('address').list?.('host', session).map((object) => (object.kind === 'address' ? object.address.split('/')[0] : '')))
+  const own = new Set(
+    handlerOf('address')
+      .list?.('host', session)
+      .map((object) => (object.kind === 'address' ? object.address.split('/')[0] : '')),
+  )
   return (address) => own.has(address) || address.startsWith('127.')
 }
 

@@ -41,6 +41,8 @@ const c = {
   close: libc.func('int close(int fd)') as Call,
   read: bind('read', 'intptr_t read(int fd, _Out_ uint8_t *buffer, size_t length)'),
   write: bind('write', 'intptr_t write(int fd, const uint8_t *buffer, size_t length)'),
+  sched_getaffinity: bind('sched_getaffinity', 'int sched_getaffinity(int pid, size_t size, _Out_ uint8_t *mask)'),
+  sched_setaffinity: bind('sched_setaffinity', 'int sched_setaffinity(int pid, size_t size, const uint8_t *mask)'),
   flock: bind('flock', 'int flock(int fd, int operation)'),
   ftruncate: bind('ftruncate', 'int ftruncate(int fd, long length)'),
   socketpair: bind('socketpair', 'int socketpair(int domain, int type, int protocol, _Out_ int32_t *pair)'),
@@ -135,3 +137,18 @@ const LOCK_EXCLUSIVE_NOW = 2 | 4
 /** For us alone, or EWOULDBLOCK; until the file is closed. */
 export const lockFile = (fd: number): number => c.flock(fd, LOCK_EXCLUSIVE_NOW)
 export const truncateFile = (fd: number): number => c.ftruncate(fd, 0)
+
+const PROCESSOR_MASK_BYTES = 1024
+/** The processors that the calling thread may run on. */
+export function processors(): number[] {
+  const mask = new Uint8Array(PROCESSOR_MASK_BYTES)
+  c.sched_getaffinity(0, mask.length, mask)
+  return [...mask].flatMap((byte, index) => [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte & (1 << bit)).map((bit) => index * 8 + bit))
+}
+
+/** Has the calling thread run on these processors only. */
+export function runOn(wanted: readonly number[]): void {
+  const mask = new Uint8Array(PROCESSOR_MASK_BYTES)
+  for (const processor of wanted) mask[processor >> 3]! |= 1 << (processor & 7)
+  c.sched_setaffinity(0, mask.length, mask)
+}

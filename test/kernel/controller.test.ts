@@ -40,7 +40,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('controller', () => {
   let before: Census
   const clean = async (): Promise<void> => {
     for (const sandbox of controller.sandboxes.list()) await sandbox.delete()
-    for (const network of controller.networks.list()) {
+    for (const network of controller.networks.list().reverse()) {
       for (const endpoint of network.endpoints) await endpoint.delete()
       await network.delete()
     }

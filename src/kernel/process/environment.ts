@@ -1,8 +1,10 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { EnvironmentSpec } from './messages.js'
 import * as sys from '../syscalls.js'
+import { SystemCallError } from '../system-call-error.js'
+import type { EnvironmentSpec } from './messages.js'
 
+const EINVAL = 22
 const NSFS_MAGIC = 0x6e736673
 const MOUNTS = '/proc/thread-self/ns/mnt'
 const HOSTNAME = '/proc/thread-self/ns/uts'
@@ -27,10 +29,14 @@ export class HomeEnvironment {
   make({ folder, binds, hostname }: EnvironmentSpec): void {
     const files = filesIn(folder)
     if (isBound(files.mounts) && isBound(files.hostname)) return
-    this.drop(folder)
+    for (const file of Object.values(files)) unbind(file)
     // A mount namespace may only be bound where mounts do not spread: into itself it would be a loop.
     ensurePrivateFolder(dirname(folder))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
+    onSomeProcessor(() => this.#make(files, binds, hostname))
+  }
+
+  #make(files: EnvironmentFiles, binds: EnvironmentSpec['binds'], hostname: string): void {
     let made: { mounts: number; hostname: number } | undefined
     sys.unshare(sys.CLONE_NEWNS | sys.CLONE_NEWUTS)
     try {
@@ -68,8 +74,9 @@ export class HomeEnvironment {
 
   /** Lets the namespaces go and removes the folder; it being gone is not an error. */
   drop(folder: string): void {
-    for (const file of Object.values(filesIn(folder))) while (isBound(file)) sys.umount(file)
+    for (const file of Object.values(filesIn(folder))) unbind(file)
     rmSync(folder, { recursive: true, force: true })
+    dropEmptyFolder(dirname(folder))
   }
 
   close(): void {
@@ -85,6 +92,48 @@ export class HomeEnvironment {
 
 function isBound(file: string): boolean {
   return existsSync(file) && Number(statfsSync(file).type) === NSFS_MAGIC
+}
+
+/**
+ * A mount namespace may be bound only in one with a lower number, so that there are no loops. Linux 6.18 and later give
+ * numbers out per processor: on the processor that numbered ours, new ones are higher, on the others they may be lower.
+ */
+function onSomeProcessor(body: () => void): void {
+  try {
+    return body()
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || error.errno !== EINVAL) throw error
+  }
+  const allowed = sys.processors()
+  let refusal: unknown
+  try {
+    for (const processor of allowed) {
+      sys.runOn([processor])
+      try {
+        return body()
+      } catch (error) {
+        refusal = error
+      }
+    }
+  } finally {
+    sys.runOn(allowed)
+  }
+  throw refusal
+}
+
+function unbind(file: string): void {
+  while (isBound(file)) sys.umount(file)
+}
+
+/** The private folder goes with the last environment. */
+function dropEmptyFolder(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length > 0) return
+  try {
+    sys.umount(folder)
+  } catch {
+    // It was never made a mount: no program has run.
+  }
+  rmdirSync(folder)
 }
 
 function bind(namespace: number, file: string): void {
