@@ -1,7 +1,7 @@
 import type { AddressObject, BridgePortObject, Description, EndpointView, HostFacts, LinkObject, NetworkView, RouteObject, SysctlObject } from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
 import { bridgeName, linkLocalOf, portMac, portName } from './kernel-names.js'
-import { mtuOf } from './mtu.js'
+import { mtuOf, portMtu } from './mtu.js'
 import type { BridgeOptions } from './network-options.js'
 
 type Network = NetworkView<BridgeOptions>
@@ -28,8 +28,7 @@ function bridgePort(endpoint: Endpoint, network: Network, host: HostFacts): Brid
 
 /** The inner end goes up after its sysctls and addresses are set, so that it never listens to its neighbours' advice. */
 function pair(endpoint: Endpoint, network: Network, host: HostFacts): LinkObject[] {
-  const mtu = mtuOf(network, host)
-  const common = { ...(mtu !== undefined && { mtu }), ipv6AddressGeneration: 'none' } as const
+  const [outer, inner] = [portMtu(network, host), mtuOf(network, host)]
   const name = endpoint.interfaceName
   return [
     {
@@ -39,8 +38,9 @@ function pair(endpoint: Endpoint, network: Network, host: HostFacts): LinkObject
       name: portName(endpoint),
       mac: portMac(endpoint),
       master: bridgeName(network),
-      ...common,
-      peer: { at: 'sandbox', name, mac: endpoint.mac, up: false, ...common },
+      ...(outer !== undefined && { mtu: outer }),
+      ipv6AddressGeneration: 'none',
+      peer: { at: 'sandbox', name, mac: endpoint.mac, up: false, ...(inner !== undefined && { mtu: inner }), ipv6AddressGeneration: 'none' },
     },
     { kind: 'link', at: 'sandbox', type: 'existing', name, up: true },
   ]

@@ -15,3 +15,7 @@ export function mtuOf(network: NetworkView<BridgeOptions>, host: HostFacts): num
   const found = families.flatMap((family) => host.defaultRoute[family]?.mtu ?? [])
   return found.length === 0 ? undefined : Math.min(...found)
 }
+
+/** A bridge that somebody else made would be lowered to the MTU of its smallest port: the port keeps that of the bridge. */
+export const portMtu = (network: NetworkView<BridgeOptions>, host: HostFacts): number | undefined =>
+  isOurs(network) ? mtuOf(network, host) : host.links.get(bridgeName(network))?.mtu

@@ -30,10 +30,7 @@ function bridge(network: NetworkView<BridgeOptions>, host: HostFacts): LinkObjec
       ipv6AddressGeneration: 'none',
     }
   }
-  const own = host.links.get(name)?.mtu
-  // A port with a smaller MTU would lower that of the bridge, unless the bridge was told its MTU.
-  const keep = own !== undefined && mtu !== undefined && mtu < own
-  return { kind: 'link', at: 'host', type: 'existing', name, ...(keep && { mtu: own }) }
+  return { kind: 'link', at: 'host', type: 'existing', name }
 }
 
 function addresses(network: NetworkView<BridgeOptions>): KernelObject[] {

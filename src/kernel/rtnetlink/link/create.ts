@@ -4,19 +4,22 @@ import { NLA_F_NESTED, NLM_F_ACK, type MessageWriter } from '../../netlink/write
 import { creationFlags } from '../creation-flags.js'
 import { invalid, linkName } from '../input.js'
 import { RTM_NEWLINK } from '../message-types.js'
-import { IFF_UP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MASTER, IFLA_NET_NS_FD } from './attributes.js'
+import { IFF_UP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD } from './attributes.js'
 import { birthplace, parentOf, type LinkKind } from './kind.js'
 import { hasOwnMac, kindOf } from './kinds.js'
 import { beginLink } from './message.js'
 import { hasLaterSettings, maskOf, stateOf, writeBirthSettings, writeLaterSettings, type LinkSettings } from './settings.js'
 import { peerAsLink } from './veth.js'
 
+const SMALLEST_MTU = 68
+
 /** Makes a link that does not exist: one message, and one more for what the kernel only takes from a link that is there. */
 export function createLink(link: LinkObject, context: TransactionContext): void {
   const kind = kindOf(link)
   linkName(link.name)
   if (link.mac !== undefined && !hasOwnMac(link.type)) throw invalid('mac', `a link of type ${link.type} has no MAC of its own`)
-  const index = writeCreation(link, kind, context)
+  const index = writeCreation(link.type === 'bridge' ? withOtherMtu(link) : link, kind, context)
+  if (link.type === 'bridge' && link.mtu !== undefined) writeMtu(link.mtu, link.at, index, context)
   raise(link, link.at, index, laterUp(link), context)
   if (link.type === 'veth') {
     const { peer } = link
@@ -65,6 +68,17 @@ function writeCreation(link: LinkObject, kind: LinkKind, context: TransactionCon
   writer.nestEnd(info)
   writer.end()
   return index
+}
+
+/** A bridge takes its MTU from its ports, unless it was once changed: an MTU that it is born with does not count. */
+const withOtherMtu = <T extends LinkObject>(link: T): T =>
+  link.mtu === undefined ? link : { ...link, mtu: link.mtu > SMALLEST_MTU ? link.mtu - 1 : link.mtu + 1 }
+
+function writeMtu(mtu: number, at: Place, index: number, context: TransactionContext): void {
+  const writer = context.writer(at, NETLINK_ROUTE)
+  beginLink(writer, RTM_NEWLINK, NLM_F_ACK, index)
+  writer.attrU32(IFLA_MTU, mtu)
+  writer.end()
 }
 
 /** A vxlan has its lower link among its options. */
