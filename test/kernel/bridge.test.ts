@@ -132,7 +132,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
   })
 
   describe('on a bridge that is there already', () => {
-    beforeAll(() => sh('host', 'sh', '-c', 'ip link add own0 address 02:00:00:00:02:00 type bridge && ip link set own0 addrgenmode none mtu 1450 && ip addr add 10.200.0.1/24 dev own0 && ip link set own0 up'))
+    // A first port settles what a bridge takes from its ports once and for all.
+    beforeAll(() => sh('host', 'sh', '-c', 'ip link add own0 address 02:00:00:00:02:00 type bridge && ip link set own0 addrgenmode none mtu 1450 && ip addr add 10.200.0.1/24 dev own0 && ip link set own0 up && ip link add t0 mtu 1450 master own0 up type veth peer name t1 && ip link set t1 up && sleep 0.2 && ip link delete t0'))
     afterAll(() => sh('host', 'ip', 'link', 'delete', 'own0'))
     const subnets = [{ subnet: '10.200.0.0/24', family: 4 as const, gateway: '10.200.0.1', reserved: {} }]
 
