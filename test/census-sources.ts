@@ -105,15 +105,19 @@ export async function encryption(netns?: string): Promise<string[]> {
   return found.flatMap((text) => text.split(/\n(?=\S)/)).filter((text) => text.trim() !== '')
 }
 
+/** Whoever first makes a named namespace, `ip netns` or libcnm, makes this folder a shared mount, which then stays. */
+const NAMESPACE_FOLDER = ' /run/netns'
+
 /** Mounts of this process: source, target and type. */
 export function mounts(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [before, after] = line.split(' - ') as [string, string]
-      return `${after.split(' ').slice(0, 2).join(' ')} ${before.split(' ').slice(3, 5).join(' ')}`
-    })
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n')
+  return lines.map(describeMount).filter((mount) => !mount.endsWith(NAMESPACE_FOLDER))
+}
+
+function describeMount(line: string): string {
+  // id parent device root target options ... - type source ...
+  const [before, after] = line.split(' - ') as [string, string]
+  return `${after.split(' ').slice(0, 2).join(' ')} ${before.split(' ').slice(3, 5).join(' ')}`
 }
 
 export function namespaces(): string[] {

@@ -25,7 +25,6 @@ describe('census', () => {
   for (const { kind, tools, leave, remove } of LEAVABLE) {
     it.skipIf(needs(...tools))(`sees what "${leave}" leaves`, async () => {
       mkdirSync('/run/netns', { recursive: true })
-      if (kind === 'namespaces') run('ip netns add first && ip netns delete first') // its first use makes /run/netns a mount
       const before = await takeCensus()
       run(leave)
       const left = await leftBehind(before, { within: 0 })
