@@ -90,7 +90,8 @@ function readNamespace(session: Session, { at, kinds, sysctls, tables }: ReadReq
   const objects: KernelObject[] = at === 'host' ? [] : [{ kind: 'namespace', at }]
   for (const kind of kinds) {
     if (kind === 'namespace') continue
-    for (const object of handlerOf(kind).list?.(at, session, tables) ?? []) objects.push(object)
+    const filter = kind.startsWith('nft-') ? tables : undefined
+    for (const object of handlerOf(kind).list?.(at, session, filter) ?? []) objects.push(object)
   }
   session.inside(at, () => {
     for (const path of sysctls) {
