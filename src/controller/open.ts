@@ -9,6 +9,7 @@ import { Kernel } from '../kernel/index.js'
 import { builtInDrivers, builtInIpam } from './built-in.js'
 import { Collection } from './collection.js'
 import type { Core, Emit } from './core.js'
+import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import { readHostFacts } from './host-facts.js'
@@ -51,6 +52,8 @@ const fields = v.strictObject({
 /** Builds what a controller runs on; each part is let go again when a later one fails. */
 export async function openCore(options: ControllerOptions, emit: Emit): Promise<{ core: Core; close: () => Promise<void> }> {
   check(fields, options, 'controller')
+  checkDistinct(options.drivers, 'drivers')
+  checkDistinct(options.ipam, 'ipam')
   const instance = options.instance ?? 'cnm'
   const directory = join(options.stateDir ?? '/var/lib/libcnm', instance)
   const undo = new Undo()
