@@ -1,3 +1,4 @@
+import { NamespaceLost } from '../namespace-lost.js'
 import { errnoName, errnoText } from '../errno.js'
 import { DumpError, type Acknowledgement } from '../netlink/socket.js'
 import { SystemCallError } from '../system-call-error.js'
@@ -17,6 +18,7 @@ export function attempt(body: () => void): Verdict {
     body()
     return YES
   } catch (error) {
+    if (error instanceof NamespaceLost) throw error
     if (error instanceof DumpError) return no(words(error.errno, error.kernelText))
     if (error instanceof SystemCallError) return no(`${error.syscall}: ${words(error.errno)}`)
     return no(error instanceof Error ? error.message : String(error))

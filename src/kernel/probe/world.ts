@@ -1,3 +1,4 @@
+import { Namespaces, type Namespace } from '../namespaces.js'
 import { NetlinkSocket } from '../netlink/socket.js'
 import * as sys from '../syscalls.js'
 
@@ -6,24 +7,14 @@ import * as sys from '../syscalls.js'
  * closed the kernel drops it with all that was made in it. Made at first use.
  */
 export class ProbeWorld {
-  #sockets = new Map<number, NetlinkSocket>()
-  #fd: number | undefined
+  #namespaces = new Namespaces()
+  #namespace: Namespace | undefined
   #refused: unknown
+  #sockets = new Map<number, NetlinkSocket>()
 
   /** Runs `body` with the calling thread inside. @throws SystemCallError when no namespace may be made */
   inside<T>(body: () => T): T {
-    if (this.#refused !== undefined) throw this.#refused
-    const home = sys.open('/proc/thread-self/ns/net', sys.O_RDONLY)
-    try {
-      this.#enter()
-      try {
-        return body()
-      } finally {
-        sys.setns(home, sys.CLONE_NEWNET)
-      }
-    } finally {
-      sys.close(home)
-    }
+    return this.#namespaces.inside(this.#made(), body)
   }
 
   /** A netlink socket inside. @throws SystemCallError when the kernel lacks the protocol */
@@ -38,21 +29,19 @@ export class ProbeWorld {
   close(): void {
     for (const socket of this.#sockets.values()) socket.close()
     this.#sockets.clear()
-    if (this.#fd !== undefined) sys.close(this.#fd)
-    this.#fd = undefined
+    if (this.#namespace !== undefined) sys.close(this.#namespace.fd)
+    this.#namespaces.close()
   }
 
-  #enter(): void {
-    if (this.#fd !== undefined) {
-      sys.setns(this.#fd, sys.CLONE_NEWNET)
-      return
-    }
+  /** A refusal is not tried again for every feature. */
+  #made(): Namespace {
+    if (this.#refused !== undefined) throw this.#refused
     try {
-      sys.unshare(sys.CLONE_NEWNET)
+      this.#namespace ??= this.#namespaces.make(() => undefined)
+      return this.#namespace
     } catch (error) {
       this.#refused = error
       throw error
     }
-    this.#fd = sys.open('/proc/thread-self/ns/net', sys.O_RDONLY)
   }
 }
