@@ -10,7 +10,8 @@ import type { Reading } from './reading.js'
 import type { Content } from './register-file.js'
 import { decodeScalar } from './values.js'
 
-export function decodeNat(reading: Reading, at: number, nat: Instruction<'nat'>): boolean {
+export function decodeNat(reading: Reading, at: number, told: Instruction<'nat'>): boolean {
+  const nat = withoutRepeats(told)
   const kind = nat.mode === NAT_TYPE.dnat ? 'dnat' : nat.mode === NAT_TYPE.snat ? 'snat' : undefined
   const family = nat.family === NFPROTO.ip6 ? 'ip6' : nat.family === NFPROTO.ip ? 'ip' : undefined
   if (kind === undefined || (family === undefined && nat.addressMin !== undefined)) return false
@@ -21,6 +22,15 @@ export function decodeNat(reading: Reading, at: number, nat: Instruction<'nat'>)
   const named: { family?: 'ip' | 'ip6' } = family === undefined || family === reading.family ? {} : { family }
   const target: NatTarget = { ...named, ...parts, ...flagNames(nat.flags) }
   return reading.say(kind === 'dnat' ? { dnat: target } : { snat: target }, at, uses)
+}
+
+/** The kernel tells the lower end of a range again as its upper one when there is no other. */
+function withoutRepeats({ addressMax, portMax, ...nat }: Instruction<'nat'>): Instruction<'nat'> {
+  return {
+    ...nat,
+    ...(addressMax !== undefined && addressMax !== nat.addressMin && { addressMax }),
+    ...(portMax !== undefined && portMax !== nat.portMin && { portMax }),
+  }
 }
 
 function natParts(reading: Reading, nat: Instruction<'nat'>, address: DataType, uses: Content[]): NatTarget | undefined {
@@ -63,7 +73,7 @@ export function decodeRedirect(reading: Reading, at: number, { portMin, portMax,
 function decodePorts(reading: Reading, at: number, min: number | undefined, max: number | undefined, flags: number | undefined, make: (target: PortTarget) => Statement): boolean {
   const uses: Content[] = []
   if (min === undefined) return reading.say(make(flagNames(flags)), at, uses)
-  const port = natValue(reading, min, max, TYPES.inet_service, false, uses)
+  const port = natValue(reading, min, max === min ? undefined : max, TYPES.inet_service, false, uses)
   return port !== undefined && reading.say(make({ port, ...flagNames(flags) }), at, uses)
 }
 

@@ -115,7 +115,7 @@ export const FIB_RESULTS: Readonly<Record<'oif' | 'oifname' | 'type' | 'exists',
   oif: key(1, TYPES.iface_index),
   oifname: key(2, IFNAME),
   type: key(3, TYPES.fib_addrtype),
-  exists: key(1, TYPES.boolean),
+  exists: key(1, { ...TYPES.boolean, bits: 32 }),
 }
 
 /** Kind of the option and offset of the value in it, bytes (RFC 9293, 7323). */

@@ -75,7 +75,8 @@ export class ProtocolContext {
     return [...before, equals({ payload: 'ether type' }, '8021q')]
   }
 
-  #needNetwork(protocol: NetworkProtocol): Match[] {
+  /** @param ofTransport not for a field of its own */
+  #needNetwork(protocol: NetworkProtocol, ofTransport = false): Match[] {
     if (this.#network === protocol) return []
     if (this.#network !== undefined) throw refusal('payload', `a packet of ${this.#network} has no header of ${protocol}`)
     this.#network = protocol
@@ -84,7 +85,7 @@ export class ProtocolContext {
       return [equals({ meta: 'nfproto' }, protocol === 'ip' ? 'ipv4' : 'ipv6')]
     }
     if (this.#link === 'vlan') return [equals({ payload: 'vlan type' }, protocol)]
-    if (protocol === 'arp' && this.#link === 'ether') return [equals({ payload: 'ether type' }, 'arp')]
+    if (this.#link === 'ether' && (protocol === 'arp' || ofTransport)) return [equals({ payload: 'ether type' }, protocol)]
     return [equals({ meta: 'protocol' }, protocol)]
   }
 
@@ -93,7 +94,7 @@ export class ProtocolContext {
     if (this.#transport === number) return []
     if (this.#transport !== undefined) throw refusal('payload', `a packet of protocol ${this.#transport} has no header of ${protocol}`)
     const network = NETWORK_OF[protocol]
-    const before = network === undefined ? [] : this.#needNetwork(network)
+    const before = network === undefined ? [] : this.#needNetwork(network, true)
     this.#transport = number
     return [...before, equals({ meta: 'l4proto' }, protocol)]
   }

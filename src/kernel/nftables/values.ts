@@ -27,7 +27,7 @@ export function encodeValue(type: DataType, value: Scalar | Scalar[], field: str
       return encodeString(type, value, field)
     case 'boolean':
       if (typeof value !== 'boolean') throw refusal(field, `true or false is needed, not ${JSON.stringify(value)}`)
-      return Uint8Array.of(value ? 1 : 0)
+      return bits.numberToBytes(value ? 1n : 0n, byteLength(type), 'host')!
     default:
       return encodeNumber(type, value, field)
   }
