@@ -13,12 +13,12 @@ import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
 
 export interface BridgeDriverOptions {
-  /** `none`: no rules at all; ports cannot be published, and networks neither reach the world by masquerade nor are they isolated. */
+  /** Default `nftables`. `none`: no rules at all; ports cannot be published, and networks neither reach the world by masquerade nor are they isolated. */
   firewall?: 'nftables' | 'none'
 }
 
 /** Networks on one host, each a Linux bridge with its endpoints' veth pairs as ports. See docs/bridge.md. */
-export function bridge({ firewall = 'none' }: BridgeDriverOptions = {}): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
+export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): NetworkDriver<BridgeOptions, BridgeEndpointOptions> {
   const hasRules = (network: NetworkView<BridgeOptions>): boolean => firewall === 'nftables' && network.options.mode === 'managed'
   let context: DriverContext | undefined
   return {
