@@ -6,7 +6,7 @@ import { parseAddressOptions, type PoolOptions } from './pool-options.js'
 import type { LoadedPool } from './pool.js'
 import { isConflict, poolNotFound } from './pools.js'
 import { contains, formatAddress, formatPrefix, lastOf, parseAddress } from './prefix.js'
-import { addressesKey, addressKey, addressOfKey, type AddressRecord, poolKey, readAddressRecord } from './records.js'
+import { addressesKey, addressKey, addressOfKey, type AddressRecord, poolKey, readAddressRecord, readPoolRecord } from './records.js'
 import type { Space } from './space.js'
 
 /** Addresses looked up at once where somebody else was faster: there are probably more behind. */
@@ -122,9 +122,8 @@ function requireUsable({ subnet, prefix }: LoadedPool, address: bigint): void {
 async function learn(space: Space, { pool, address }: Prepared, conflict: CnmError): Promise<void> {
   if (conflict.object === poolKey(pool.id)) {
     const entry = await space.store.get(poolKey(pool.id))
-    if (entry === undefined) space.remove(pool.id)
-    else if ((entry.value as { releasing?: boolean }).releasing) throw poolNotFound(pool.id)
-    else space.put(entry)
+    if (entry !== undefined && readPoolRecord(entry).releasing) throw poolNotFound(pool.id)
+    await space.refresh()
     return
   }
   const key = addressKey(space.name, pool.prefix, address)

@@ -84,9 +84,15 @@ export function spaceOfPool(id: string): string | undefined {
   return SPACE.test(space) ? space : undefined
 }
 
+/** Excluded prefixes of the family; those of the other are not its business. */
 function parseExclude(texts: readonly string[], family: 4 | 6): Range[] {
-  const prefixes = texts.filter((text) => text.includes(':') === (family === 6)).map((text, index) => parseNetworkOf(text, family, `exclude[${index}]`))
-  return mergeRanges(prefixes.map((prefix) => ({ first: prefix.start, last: lastOf(prefix) })))
+  const ranges: Range[] = []
+  for (const [index, text] of texts.entries()) {
+    if (text.includes(':') !== (family === 6)) continue
+    const prefix = parseNetworkOf(text, family, `exclude[${index}]`)
+    ranges.push({ first: prefix.start, last: lastOf(prefix) })
+  }
+  return mergeRanges(ranges)
 }
 
 /** Subnets of which no address can be an interface's. */

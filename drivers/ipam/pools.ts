@@ -3,9 +3,9 @@ import type { Pool } from '../../src/contracts/ipam-driver.js'
 import type { StoreChange } from '../../src/contracts/store.js'
 import { chooseSubnet } from './choose-subnet.js'
 import type { Base } from './default-pools.js'
-import { type ParsedPoolRequest, poolId } from './pool-request.js'
+import { type ParsedPoolRequest, parseReserved, poolId } from './pool-request.js'
 import { formatAddress, formatPrefix, type Prefix } from './prefix.js'
-import { addressesKey, addressOfKey, generationKey, poolKey, type PoolRecord, readAddressRecord, readPoolRecord } from './records.js'
+import { addressesKey, addressKey, addressOfKey, generationKey, poolKey, type PoolRecord, readAddressRecord, readPoolRecord } from './records.js'
 import { listAll, type Space } from './space.js'
 import { ulaBase } from './ula.js'
 
@@ -34,11 +34,37 @@ async function commitPool(space: Space, { owner, raw }: ParsedPoolRequest, prefi
   const changes: StoreChange[] = [
     { put: poolKey(id), value: record, expect: 'absent' },
     { put: generationKey(space.name), value: null, expect: space.generation ?? 'absent' },
+    ...(await sharing(space, prefix, raw.reserved)),
   ]
   const versions = await space.store.commit(changes)
   space.generation = versions.get(generationKey(space.name))
   space.put({ key: poolKey(id), value: record, version: versions.get(poolKey(id))! })
+  for (const other of space.overlapping(prefix)) other.version = versions.get(poolKey(other.id)) ?? other.version
   return { id, subnet: record.subnet }
+}
+
+/**
+ * What a new pool means for others of the same subnet: none of their leases may be reserved by it, and whoever gives
+ * addresses for them must learn of the reservations first, so their records are written anew.
+ */
+async function sharing(space: Space, prefix: Prefix, reserved: Readonly<Record<string, string>>): Promise<StoreChange[]> {
+  const others = [...space.overlapping(prefix)]
+  if (others.length === 0) return []
+  const changes: StoreChange[] = []
+  for (const { id } of others) {
+    const entry = await space.store.get(poolKey(id))
+    if (entry !== undefined) changes.push({ put: entry.key, value: entry.value, expect: entry.version })
+  }
+  for (const [address, name] of parseReserved(reserved, prefix)) {
+    const key = addressKey(space.name, prefix, address)
+    const entry = await space.store.get(key)
+    if (entry !== undefined) {
+      const text = `reserved.${name}: ${formatAddress(prefix.family, address)} belongs to ${readAddressRecord(entry).owner}`
+      throw new CnmError('ERR_CNM_ADDRESS_IN_USE', text, { field: `reserved.${name}` })
+    }
+    changes.push({ check: key, expect: 'absent' })
+  }
+  return changes
 }
 
 /** A subnet of the sources. What others have released may be free, though we do not know it yet. */

@@ -120,7 +120,7 @@ export class Subnet {
   }
 
   get takenCount(): bigint {
-    return this.#taken.count
+    return BigInt(this.#taken.count)
   }
 
   takenBetween({ first, last }: Range): bigint {

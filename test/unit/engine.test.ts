@@ -123,11 +123,19 @@ describe('engine', () => {
         const shuffled = [...owners].sort(([a], [b]) => ((a.charCodeAt(6) * seed) % 7) - ((b.charCodeAt(6) * seed) % 7))
         const [one, other] = [new ModelKernel(), new ModelKernel()]
         const results = [] as boolean[][]
-        for (const [kernel, order] of [[one, owners], [other, shuffled]] as const) {
+        for (const [kernel, order] of [
+          [one, owners],
+          [other, shuffled],
+        ] as const) {
           const engine = new Engine('t', kernel)
           const applied: boolean[] = []
           for (const [owner, objects] of order) {
-            applied.push(await engine.apply(new Map([[owner, objects]])).then(() => true, (error: CnmError) => error.code !== 'ERR_CNM_DESCRIPTION_CONFLICT'))
+            applied.push(
+              await engine.apply(new Map([[owner, objects]])).then(
+                () => true,
+                (error: CnmError) => error.code !== 'ERR_CNM_DESCRIPTION_CONFLICT',
+              ),
+            )
           }
           results.push(applied)
         }
@@ -147,7 +155,10 @@ describe('engine', () => {
         const before = kernel.text()
         let count = 0
         kernel.refuse = () => count++ === nth
-        const failed = await engine.apply(new Map([['x', b]])).then(() => false, () => true)
+        const failed = await engine.apply(new Map([['x', b]])).then(
+          () => false,
+          () => true,
+        )
         kernel.refuse = undefined
         if (failed) expect(kernel.text()).toBe(before)
         await engine.apply(new Map([['x', b]]))
@@ -188,15 +199,20 @@ describe('engine', () => {
     const engine = new Engine('t', kernel)
     await engine.apply(
       new Map([
-        ['x', [
-          { kind: 'link', at: 'host', name: 'l0', type: 'dummy' },
-          { kind: 'address', at: 'host', link: 'l0', address: '10.0.0.1/24' },
-          { kind: 'route', at: 'host', destination: '10.9.0.0/16', link: 'l0' },
-        ]],
+        [
+          'x',
+          [
+            { kind: 'link', at: 'host', name: 'l0', type: 'dummy' },
+            { kind: 'address', at: 'host', link: 'l0', address: '10.0.0.1/24' },
+            { kind: 'route', at: 'host', destination: '10.9.0.0/16', link: 'l0' },
+          ],
+        ],
       ]),
     )
     await engine.apply(new Map([['x', undefined]]))
-    expect(kernel.transactions[1]!.map((operation) => [operation.do, operation.do !== 'change' && operation.object.kind])).toEqual([['delete', 'link']])
+    expect(kernel.transactions[1]!.map((operation) => [operation.do, operation.do !== 'change' && operation.object.kind])).toEqual([
+      ['delete', 'link'],
+    ])
   })
 
   it('two owners that come at once: the failure of one does not take away what the other relies on', async () => {
