@@ -2,9 +2,11 @@ import { openNamespace } from './namespaces.js'
 import { asCnmError } from './errors.js'
 import { handlerOf } from './handlers.js'
 import { mounts } from './mountinfo.js'
+import { eventCalls, type EventCalls } from './events/calls.js'
 import { hostCalls, type HostCalls } from './host-calls.js'
 import type { ExitReport } from './process/messages.js'
 import type { CallName, Calls, ListFilter } from './protocol.js'
+import { questionCalls, type QuestionCalls } from './question-calls.js'
 import { makeSocket } from './sockets.js'
 import * as sys from './syscalls.js'
 import { readSysctl, writeSysctl } from './sysctl.js'
@@ -12,8 +14,8 @@ import { Session, type Resources } from './transaction/session.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 
 /** Calls that are answered at once, one after the other; transactions have a queue of their own. */
-export type PlainCall = Exclude<CallName, 'transaction' | 'close' | keyof HostCalls>
-type PlainCalls = HostCalls & { dispose(): void } & { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
+export type PlainCall = Exclude<CallName, 'transaction' | 'close' | keyof HostCalls | keyof EventCalls | keyof QuestionCalls>
+type PlainCalls = HostCalls & EventCalls & QuestionCalls & { dispose(): void } & { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
 
 export function plainCalls(resources: Resources, exited: (report: ExitReport) => void): PlainCalls {
   const using = <T>(what: string, body: (session: Session) => T): T => {
@@ -26,10 +28,16 @@ export function plainCalls(resources: Resources, exited: (report: ExitReport) =>
       session.close()
     }
   }
-  const { close: dispose, ...host } = hostCalls(using, exited)
+  const { close: closeHost, ...host } = hostCalls(using, exited)
+  const { close: closeEvents, ...events } = eventCalls(using)
   return {
     ...host,
-    dispose,
+    ...events,
+    ...questionCalls(using),
+    dispose: () => {
+      closeHost()
+      closeEvents()
+    },
     list: (at, kinds, filter) =>
       using(`list ${kinds.join(', ')}`, (session) =>
         kinds.flatMap((kind) => (handlerOf(kind).list?.(at, session) ?? []).filter((object) => matches(object, filter ?? {}))),

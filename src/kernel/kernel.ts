@@ -1,15 +1,19 @@
 import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
+import type { Flow, FlowFilter, OriginalDestination } from './conntrack/index.js'
+import { eventThread, KernelWatch, type KernelEvent, type WatchOptions } from './events/index.js'
 import type { HostReading, ReadRequest } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
 import type { PublishedPorts } from './ports/flows.js'
 import type { PortReservation, ReservationResult } from './ports/reservation.js'
+import type { Capabilities, FeatureName } from './probe/index.js'
 import type { EnvironmentSpec, SpawnSpec } from './process/messages.js'
 import type { RunningProgram } from './process/programs.js'
 import type { ListFilter } from './protocol.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
 import { ThreadHandle } from './thread-handle.js'
 import type { Fault } from './transaction/faults.js'
+import type { WireguardState } from './wireguard/index.js'
 
 export interface KernelOptions extends CallOptions {
   /** For tests: one operation fails on purpose. */
@@ -77,6 +81,40 @@ export class Kernel implements AsyncDisposable {
     /** Writes only when the value differs. */
     set: (at: Place, path: string, value: string, { signal }: CallOptions = {}): Promise<void> =>
       this.#thread.call(signal, 'writeSysctl', at, path, value),
+  }
+
+  /**
+   * What this kernel and this user can do, tried out in a namespace that is thrown away: some 70 ms for everything.
+   * {@link capabilitiesTable} renders it.
+   */
+  probe(features?: readonly FeatureName[], { signal }: CallOptions = {}): Promise<Capabilities> {
+    return this.#thread.call(signal, 'probe', features ?? null)
+  }
+
+  /**
+   * Tells the listener what happens in the kernel from now on. Does not keep the program running.
+   * @throws CnmError ERR_CNM_INVALID_ARGUMENT
+   */
+  watch(options: WatchOptions, listener: (events: KernelEvent[]) => void): Promise<KernelWatch> {
+    return KernelWatch.open(eventThread((name, ...args) => this.#thread.call(undefined, name, ...args)), options, listener)
+  }
+
+  /** The connection table (conntrack) of a namespace. The numbers are those of the flows that went. */
+  readonly flows = {
+    list: (at: Place, filter: FlowFilter = {}, { signal }: CallOptions = {}): Promise<Flow[]> => this.#thread.call(signal, 'listFlows', at, filter),
+    /** These, and no others with the same addresses. */
+    delete: (at: Place, flows: readonly Flow[]): Promise<number> => this.#thread.call(undefined, 'deleteFlows', at, flows),
+    /** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a filter without conditions */
+    deleteMatching: (at: Place, filter: FlowFilter): Promise<number> => this.#thread.call(undefined, 'deleteMatchingFlows', at, filter),
+    /** Those that were addressed to this address and port before any translation. */
+    deleteTo: (at: Place, destination: OriginalDestination): Promise<number> => this.#thread.call(undefined, 'deleteFlowsTo', at, destination),
+    /** Those that have this address at either end, before or after translation. */
+    deleteOf: (at: Place, address: string): Promise<number> => this.#thread.call(undefined, 'deleteFlowsOf', at, address),
+  }
+
+  /** Configuration and peers of a WireGuard link, without its keys. */
+  wireguard(at: Place, link: string, { signal }: CallOptions = {}): Promise<WireguardState> {
+    return this.#thread.call(signal, 'readWireguard', at, link)
   }
 
   /** The mounts of the process's mount namespace. */

@@ -1,9 +1,11 @@
 /** What the program's thread and the kernel thread say to each other: JSON text, which costs less than cloning objects. */
 import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
+import type { EventCalls } from './events/calls.js'
 import type { HostCalls } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
 import type { ExitReport } from './process/messages.js'
+import type { QuestionCalls } from './question-calls.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
 import type { Fault } from './transaction/faults.js'
 import type { WireError } from './wire.js'
@@ -12,7 +14,7 @@ import type { WireError } from './wire.js'
 export type ListFilter = Readonly<Record<string, string | number | boolean>>
 
 /** Everything that the kernel thread does on request: arguments and result of each call. */
-export interface Calls extends HostCalls {
+export interface Calls extends HostCalls, EventCalls, QuestionCalls {
   transaction(operations: readonly Operation[]): void
   list(at: Place, kinds: readonly KernelObjectKind[], filter: ListFilter | null): KernelObject[]
   checkNamespace(at: Place): void

@@ -1,3 +1,3 @@
 export type { FailedEvent, KernelEvent, NamespaceEvent, NftablesEvent, ObjectEvent, OverrunEvent, WatchedKind } from './event.js'
 export type { WatchGroup } from './groups.js'
-export { KernelWatch, type EventThread, type WatchOptions } from './watch.js'
+export { eventThread, KernelWatch, type EventThread, type WatchOptions } from './watch.js'

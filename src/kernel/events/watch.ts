@@ -19,6 +19,18 @@ export interface WatchOptions {
 /** {@link EventCalls}, on the other side of the message port. */
 export type EventThread = { [K in keyof EventCalls]: (...args: Parameters<EventCalls[K]>) => Promise<ReturnType<EventCalls[K]>> }
 
+/** {@link EventThread} from whatever carries calls to the kernel thread. */
+export function eventThread(call: <K extends keyof EventCalls>(name: K, ...args: Parameters<EventCalls[K]>) => Promise<ReturnType<EventCalls[K]>>): EventThread {
+  return {
+    prepareWake: (...args) => call('prepareWake', ...args),
+    openEvents: (...args) => call('openEvents', ...args),
+    drainEvents: (...args) => call('drainEvents', ...args),
+    closeEvents: (...args) => call('closeEvents', ...args),
+    followNamespace: (...args) => call('followNamespace', ...args),
+    unfollowNamespace: (...args) => call('unfollowNamespace', ...args),
+  }
+}
+
 type Listener = (events: KernelEvent[]) => void
 
 const DEFAULT_BUFFER = 4 * 1024 * 1024
