@@ -43,9 +43,13 @@ export function needsRealRoot(): string | undefined {
   return needsPrivileges() ?? (process.env.LIBCNM_TEST_MODE === 'user' ? skipping('needs root outside a user namespace') : undefined)
 }
 
+const said = new Set<string>()
+
 /** States for the summary that something in this file is not run. @returns the reason */
 export function skipping(reason: string): string {
   const file = expect.getState().testPath
-  console.log(`SKIP ${file === undefined ? 'a test' : relative(process.cwd(), file)}: ${reason}`)
+  const line = `SKIP ${file === undefined ? 'a test' : relative(process.cwd(), file)}: ${reason}`
+  if (!said.has(line)) console.log(line)
+  said.add(line)
   return reason
 }
