@@ -7,7 +7,7 @@ const description = JSON.parse(readFileSync('package.json', 'utf8')) as { export
 
 /** Every driver and adapter is public. */
 function publicFolders(): string[] {
-  return ['drivers', 'adapters'].flatMap((parent) =>
+  return ['drivers', 'adapters'].filter(existsSync).flatMap((parent) =>
     readdirSync(parent, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && existsSync(`${parent}/${entry.name}/index.ts`))
       .map((entry) => `${parent}/${entry.name}/index.ts`),
