@@ -44,7 +44,8 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
       queue.run(request[2], (error) => (error === undefined ? reply(id, null) : reply(id, null, toWire(error))))
       return
     }
-    queue.settle()
+    // Events are read whenever something happens: removals that wait for company go on waiting.
+    if (name !== 'drainEvents') queue.settle()
     if (name === 'close') return close(id)
     try {
       const call = calls[name] as (...args: unknown[]) => unknown
