@@ -64,6 +64,15 @@ export interface EndpointAddressRecord {
   static: boolean
 }
 
+export interface PortRequestRecord {
+  container: number
+  containerEnd?: number
+  host?: number
+  hostEnd?: number
+  address?: string | string[]
+  protocol?: PortView['protocol']
+}
+
 export interface EndpointRecord {
   kind: 'endpoint'
   version: 1
@@ -84,7 +93,11 @@ export interface EndpointRecord {
   interfaceName?: string
   gatewayPriority: number
   sysctls: Record<string, string>
+  /** What the user wants published; host ports are given at join. */
+  wantedPorts: PortRequestRecord[]
   ports: PortView[]
+  /** Ports that others find by SRV. */
+  services?: { name: string; protocol: 'tcp' | 'udp' | 'sctp'; port: number }[]
   state?: JsonValue
   /** Without default routes: those are {@link gateways}, from which the sandbox takes one per family. */
   description: Description
@@ -106,6 +119,8 @@ export interface SandboxRecord {
   hostname: string
   dns: { servers: string[]; search: string[]; options: string[] }
   extraHosts: Record<string, string>
+  /** Where the embedded resolver listens inside; since the first join of a network with names. */
+  resolver?: { ipv4: { udp: number; tcp: number }; ipv6?: { udp: number; tcp: number } }
 }
 
 export interface AnyRecord {

@@ -10,7 +10,9 @@ import type { Collection } from './collection.js'
 import type { DriverRegistry } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import type { ControllerEvents } from './events.js'
+import type { NameService } from './name-service.js'
 import type { Network } from './network.js'
+import type { Ports } from './ports.js'
 import type { Sandbox } from './sandbox.js'
 import type { Serial } from './serial.js'
 
@@ -26,6 +28,8 @@ export interface Core {
   readonly store: Store
   readonly drivers: DriverRegistry
   readonly ipam: ReadonlyMap<string, IpamDriver>
+  readonly ports: Ports
+  readonly names: NameService
   readonly serial: Serial
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>

@@ -7,6 +7,7 @@ import { Endpoint } from './endpoint.js'
 import { checkName, newId, newMac } from './identifiers.js'
 import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
+import { refusePorts } from './published-ports.js'
 import { undoable } from './undo.js'
 import { validEndpoint } from './validation.js'
 import { driverOptions } from './views.js'
@@ -18,6 +19,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
   const options = validEndpoint(input)
   checkName(options.name, 'endpoint')
   for (const alias of options.aliases ?? []) checkName(alias, 'alias')
+  refusePorts(options.name, options.ports ?? [], network.guardedDriver)
   const read = readEndpointOptions(options)
   const { guardedDriver } = network
   const parsed = guardedDriver.endpointOptions(driverOptions(options.options ?? {}))
@@ -42,7 +44,9 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
       wantedInterfaceName: read.interfaceName,
       gatewayPriority: options.gatewayPriority ?? 0,
       sysctls: read.sysctls,
+      wantedPorts: [...(options.ports ?? [])],
       ports: [],
+      services: options.services?.map(({ name, port, protocol }) => ({ name, port, protocol: protocol ?? 'tcp' })),
       description: [],
       gateways: [],
     }

@@ -1,15 +1,15 @@
-import type { Description } from '../contracts/description.js'
+import { closeSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
-import type { KernelObject, RouteObject } from '../contracts/kernel-objects.js'
 import type { EndpointRecord } from '../contracts/records.js'
 import { announce } from './announce.js'
 import { abortable, ownerOf, save } from './core.js'
-import { sysctlPath } from './endpoint-options.js'
+import { describeEndpoint } from './endpoint-description.js'
 import type { Endpoint } from './endpoint.js'
+import type { PreparedResolver } from './name-service.js'
 import type { OperationOptions } from './options.js'
-import { resolvePlaces } from './places.js'
+import { forgetConnections, portOwner, publishingOf } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
-import { undoable } from './undo.js'
+import { undoable, type Undo } from './undo.js'
 
 /** Join: record, kernel, record. The endpoint's objects and the sandbox's default routes change in one transaction. */
 export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options: OperationOptions): Promise<void> {
@@ -28,17 +28,23 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       joining.state = await network.guardedDriver.beforeJoin(endpoint.view(joining), network.view(), facts, options.signal)
       undo.push(() => network.guardedDriver.afterLeave(endpoint.view(joining), network.view()))
       abortable(options.signal, `endpoint ${endpoint.name}`)
-      Object.assign(
-        joining,
-        describe(endpoint, joining, sandbox, network.guardedDriver.endpoint(endpoint.view(joining), network.view(), facts)),
-      )
-      await save(core, [joining])
+      if (joining.wantedPorts.length > 0) {
+        joining.ports = await core.ports.publish(portOwner(endpoint), joining.wantedPorts, publishingOf(endpoint, joining))
+        undo.push(() => core.ports.withdraw(portOwner(endpoint)))
+      }
+      const resolver = await prepareResolver(endpoint, sandbox, undo)
+      Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
+      await save(core, resolver === undefined ? [joining] : [joining, sandbox.record])
       undo.push(() => save(core, [before]))
       await joinInKernel(endpoint, sandbox, joining)
       undo.push(() => leaveInKernel(endpoint, sandbox, before))
+      await forgetConnections(endpoint, joining.ports, joining)
       const joined: EndpointRecord = { ...joining, phase: 'ready' }
       await save(core, [joined])
       endpoint.record = joined
+      if (resolver !== undefined) await core.names.serve(sandbox, resolver)
+      await core.names.changed(endpoint, sandbox)
+      await sandbox.environment.refresh()
     }),
   )
   announce(endpoint, sandbox)
@@ -56,16 +62,44 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     const leaving: EndpointRecord = { ...endpoint.record, phase: 'leaving' }
     await save(core, [leaving])
     await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
+    await core.names.changed(endpoint, sandbox)
+    await sandbox.environment.refresh()
+    await releasePorts(endpoint, leaving)
     await network.guardedDriver.afterLeave(endpoint.view(leaving), network.view())
     await save(core, [endpoint.record])
   })
   core.events.emit('endpoint:leave', { endpoint, network, sandbox })
 }
 
+/** A sandbox gets its resolver when it first joins a network with names. */
+async function prepareResolver(endpoint: Endpoint, sandbox: Sandbox, undo: Undo): Promise<PreparedResolver | undefined> {
+  const { core, network } = endpoint
+  if (!network.guardedDriver.capabilities.resolver || sandbox.record.namespace === 'host' || sandbox.record.resolver !== undefined)
+    return undefined
+  const prepared = await core.names.prepare(
+    sandbox,
+    endpoint.record.addresses.some(({ family }) => family === 4),
+  )
+  const before = sandbox.record
+  undo.push(async () => {
+    sandbox.record = before
+    for (const fd of [...prepared.sockets.udp, ...prepared.sockets.tcp]) closeSync(fd)
+    await save(core, [before])
+  })
+  sandbox.record = { ...before, resolver: prepared.record }
+  return prepared
+}
+
+/** The ports of an endpoint that has left are free again. */
+export async function releasePorts(endpoint: Endpoint, left: EndpointRecord): Promise<void> {
+  await forgetConnections(endpoint, left.ports, left)
+  await endpoint.core.ports.withdraw(portOwner(endpoint))
+}
+
 /** The record of the endpoint when it is in no sandbox. */
 export function withoutSandbox(record: EndpointRecord): EndpointRecord {
   const { sandbox: _sandbox, interfaceName: _name, state: _state, ...rest } = record
-  return { ...rest, phase: 'ready', description: [], gateways: [] }
+  return { ...rest, phase: 'ready', ports: [], description: [], gateways: [] }
 }
 
 async function joinInKernel(endpoint: Endpoint, sandbox: Sandbox, joining: EndpointRecord): Promise<void> {
@@ -105,40 +139,6 @@ async function leaveInKernel(endpoint: Endpoint, sandbox: Sandbox, after: Endpoi
     throw error
   }
 }
-
-/** What the driver describes, in real namespaces, with what the core itself adds, and without the default routes. */
-function describe(
-  endpoint: Endpoint,
-  record: EndpointRecord,
-  sandbox: Sandbox,
-  description: Description,
-): Pick<EndpointRecord, 'description' | 'gateways'> {
-  const { core, network } = endpoint
-  const at = sandbox.record.namespace
-  const context = { instance: core.instance, driver: network.driver, networkId: network.id, sandbox: at }
-  const objects: KernelObject[] = []
-  const gateways: RouteObject[] = []
-  for (const object of resolvePlaces(description, context)) {
-    if (object.kind === 'route' && object.at === at && isDefault(object)) gateways.push({ ...object, family: familyOf(object) })
-    else objects.push(object)
-  }
-  if (record.interfaceName !== undefined) {
-    const link = record.interfaceName
-    for (const address of record.linkLocal)
-      objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
-    for (const [name, value] of Object.entries(record.sysctls)) objects.push({ kind: 'sysctl', at, path: sysctlPath(name, link), value })
-  }
-  return { description: withoutIPv6WhereOff(objects, record), gateways }
-}
-
-/** An endpoint sysctl that switches IPv6 off on the interface: the kernel would refuse its IPv6 addresses. */
-function withoutIPv6WhereOff(objects: KernelObject[], record: EndpointRecord): KernelObject[] {
-  if (record.sysctls['net.ipv6.conf.IFNAME.disable_ipv6'] !== '1') return objects
-  return objects.filter((object) => object.kind !== 'address' || object.link !== record.interfaceName || !object.address.includes(':'))
-}
-
-const isDefault = ({ destination }: RouteObject): boolean => ['default', '0.0.0.0/0', '::/0'].includes(destination)
-const familyOf = (route: RouteObject): 4 | 6 => route.family ?? (route.destination.includes(':') || route.gateway?.includes(':') ? 6 : 4)
 
 function refuseJoined(endpoint: Endpoint): void {
   if (endpoint.core.endpoints.get(endpoint.id) !== endpoint) {

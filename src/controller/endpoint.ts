@@ -1,13 +1,16 @@
 import { CnmError } from '../contracts/errors.js'
-import type { EndpointView } from '../contracts/network-driver.js'
+import type { EndpointView, PortView } from '../contracts/network-driver.js'
 import type { EndpointRecord } from '../contracts/records.js'
 import { giveAddressesBack } from './addresses.js'
 import { save, type Core } from './core.js'
 import { joinSandbox, leaveSandbox } from './endpoint-join.js'
 import { inspectEndpoint, type EndpointInspection } from './inspect.js'
 import type { Network } from './network.js'
-import type { OperationOptions } from './options.js'
+import type { OperationOptions, PortOptions } from './options.js'
+import type { PortSelection } from './ports/port-views.js'
+import { publishPorts, unpublishPorts } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
+import { validPorts } from './validation.js'
 import { endpointView } from './views.js'
 
 /** One interface on one network. Made by {@link Network.createEndpoint}; carries traffic while joined to a sandbox. */
@@ -69,6 +72,22 @@ export class Endpoint {
    */
   join(sandbox: Sandbox, options: OperationOptions = {}): Promise<void> {
     return joinSandbox(this, sandbox, options)
+  }
+
+  /**
+   * Publishes more ports, at once if the endpoint is joined, else when it joins.
+   * @returns what was published now, with the host ports that were given
+   * @throws CnmError ERR_CNM_PORT_IN_USE naming the holder, ERR_CNM_PORTS_EXHAUSTED, ERR_CNM_NOT_SUPPORTED
+   */
+  async publish(ports: readonly PortOptions[]): Promise<PortView[]> {
+    this.core.alive()
+    return publishPorts(this, validPorts(ports))
+  }
+
+  /** Withdraws published ports: `[{ host: 9090 }]`. @throws CnmError ERR_CNM_PORT_NOT_FOUND */
+  async unpublish(ports: readonly PortSelection[]): Promise<void> {
+    this.core.alive()
+    return unpublishPorts(this, ports)
   }
 
   /** Takes the interface out of its sandbox; the endpoint keeps its addresses. @throws CnmError ERR_CNM_ENDPOINT_NOT_JOINED */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortId } from './identifiers.js'
@@ -52,30 +53,20 @@ export class SandboxEnvironment {
 
   /** Writes the files anew, in place, so that those who have them mounted see it. */
   async write(): Promise<void> {
-    await Promise.all([writeFile(this.hostsFile, hostsText(this.#sandbox)), writeFile(this.resolvConf, resolvText(this.#sandbox))])
+    const { updateMountedFile, updateHosts, basicHosts } = await import('../../drivers/dns/index.js')
+    const resolv = await this.#sandbox.core.names.resolvConf(this.#sandbox)
+    await updateMountedFile(this.hostsFile, (text) => updateHosts(text === '' ? basicHosts(true) : text, hostsEntries(this.#sandbox)))
+    await updateMountedFile(this.resolvConf, () => resolv)
+  }
+
+  /** Brings the files up to date if a program has had use for them. */
+  async refresh(): Promise<void> {
+    if (this.#made !== undefined || existsSync(this.hostsFile)) await this.write()
   }
 }
 
-function hostsText({ record, endpoints }: Sandbox): string {
-  const lines = [
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    'fe00::\tip6-localnet',
-    'ff00::\tip6-mcastprefix',
-    'ff02::1\tip6-allnodes',
-    'ff02::2\tip6-allrouters',
-  ]
-  for (const [name, address] of Object.entries(record.extraHosts)) lines.push(`${address}\t${name}`)
-  for (const endpoint of endpoints) {
-    for (const address of endpoint.addresses) lines.push(`${address.slice(0, address.indexOf('/'))}\t${record.hostname}`)
-  }
-  return `${lines.join('\n')}\n`
-}
-
-function resolvText({ record }: Sandbox): string {
-  const { servers, search, options } = record.dns
-  const lines = servers.map((server) => `nameserver ${server}`)
-  if (search.length > 0) lines.push(`search ${search.join(' ')}`)
-  if (options.length > 0) lines.push(`options ${options.join(' ')}`)
-  return `${lines.join('\n')}\n`
+function hostsEntries({ record, endpoints }: Sandbox): { address: string; names: string[] }[] {
+  const extra = Object.entries(record.extraHosts).map(([name, address]) => ({ address, names: [name] }))
+  const own = endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ address, names: [record.hostname] })))
+  return [...extra, ...own]
 }

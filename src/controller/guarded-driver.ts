@@ -8,6 +8,7 @@ import type {
   HostFacts,
   NetworkDriver,
   NetworkView,
+  Publishing,
 } from '../contracts/network-driver.js'
 import { unknownOption } from '../contracts/options.js'
 import type { JsonValue } from '../contracts/store.js'
@@ -72,6 +73,11 @@ export class GuardedDriver {
   }
   announcements(endpoint: EndpointView, network: NetworkView): Announcements {
     return this.#call('announcements', () => this.#driver.announcements?.(endpoint, network) ?? { count: 0, interval: 0 })
+  }
+  /** How ports are published: without the driver's word, in every family of the endpoint. */
+  publishing(endpoint: EndpointView, network: NetworkView): Publishing {
+    const families = [...new Set(endpoint.addresses.map(({ family }) => family))]
+    return this.#call('publishing', () => this.#driver.publishing?.(endpoint, network) ?? { families })
   }
   network(network: NetworkView, host: HostFacts): Description {
     return this.#call('network', () => this.#driver.network(network, host))

@@ -23,6 +23,7 @@ export async function createNetwork(core: Core, input: NetworkOptions): Promise<
     undo.push(() => core.networks.release(options.name))
     const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo)
     core.networks.add(network)
+    core.names.addNetwork(network)
     core.events.emit('network:create', { network })
     return network
   })

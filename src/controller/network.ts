@@ -97,6 +97,7 @@ export class Network {
         await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
       await save(core, [], [record])
       core.networks.remove(this)
+      core.names.removeNetwork(this)
     })
     core.events.emit('network:delete', { network: this })
     void options

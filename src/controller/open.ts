@@ -13,7 +13,9 @@ import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import { readHostFacts } from './host-facts.js'
+import { NameService } from './name-service.js'
 import type { Network } from './network.js'
+import { Ports } from './ports.js'
 import { recover } from './recover.js'
 import type { Sandbox } from './sandbox.js'
 import { Serial } from './serial.js'
@@ -110,6 +112,10 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     store,
     drivers,
     ipam,
+    ports: new Ports(kernel),
+    get names() {
+      return names
+    },
     serial: new Serial(),
     networks: new Collection<Network>(
       'network',
@@ -136,6 +142,9 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     },
     hostFacts: (links) => readHostFacts(kernel, instance, links),
   }
+  const names = new NameService(core)
+  undo.push(() => names.close())
+  undo.push(() => core.ports.close())
   undo.push(() => (closed = true))
   return core
 }

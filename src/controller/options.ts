@@ -71,6 +71,8 @@ export interface EndpointOptions {
   /** Sysctls of the interface, with `IFNAME` for its name: `{ 'net.ipv4.conf.IFNAME.arp_ignore': '1' }`. */
   sysctls?: Record<string, string>
   ports?: PortOptions[]
+  /** Ports that others find by SRV questions: `_http._tcp.<name>`. */
+  services?: { name: string; port: number; /** Default `tcp`. */ protocol?: PortView['protocol'] }[]
   labels?: Record<string, string>
   /** Options of the driver for this endpoint. */
   options?: Record<string, string>

@@ -1,9 +1,12 @@
 import type { Description, Owner } from '../contracts/description.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
-import { ownerOf, type Core } from './core.js'
+import { canonical } from '../engine/canonical.js'
+import { ownerOf, save, type Core } from './core.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
+import type { PreparedResolver } from './name-service.js'
 import { Network } from './network.js'
+import { portOwner, publishingOf } from './published-ports.js'
 import { reconcile } from './reconcile.js'
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
@@ -18,9 +21,40 @@ export async function recover(core: Core): Promise<void> {
   for (const record of records.network) core.networks.add(await buildNetwork(core, record))
   for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
   for (const record of records.endpoint) await addEndpoint(core, record)
+  const resolvers = await openResolvers(core)
   core.engine.adopt(descriptions(core))
   await reconcile(core, interrupted(core))
   await finishInterrupted(core)
+  for (const [sandbox, prepared] of resolvers) await core.names.serve(sandbox, prepared)
+  await holdPorts(core)
+}
+
+/** The resolver's sockets went with the process that had them. */
+async function openResolvers(core: Core): Promise<Map<Sandbox, PreparedResolver>> {
+  const opened = new Map<Sandbox, PreparedResolver>()
+  const served = core.sandboxes.list().filter(({ record }) => record.resolver !== undefined && record.phase === 'ready')
+  if (served.length === 0) return opened
+  await core.names.load()
+  for (const sandbox of served) {
+    const before = sandbox.record
+    const prepared = await core.names.prepare(sandbox, before.resolver!.ipv6 === undefined)
+    opened.set(sandbox, prepared)
+    sandbox.record = { ...before, resolver: prepared.record }
+    if (canonical(before) !== canonical(sandbox.record)) await save(core, [sandbox.record])
+  }
+  return opened
+}
+
+/** The sockets that reserve published ports, likewise. */
+async function holdPorts(core: Core): Promise<void> {
+  for (const endpoint of core.endpoints.values()) {
+    const { record } = endpoint
+    if (record.ports.length === 0) continue
+    for (const { port, holder } of await core.ports.restore(portOwner(endpoint), record.ports, publishingOf(endpoint, record))) {
+      const message = `port ${port.protocol}/${port.hostPort} of ${portOwner(endpoint).name} was taken by ${holder} while no controller ran`
+      core.events.emit('warning', { message, about: endpoint.id })
+    }
+  }
 }
 
 async function readAll(core: Core): Promise<{ [K in keyof AnyRecord]: AnyRecord[K][] }> {

@@ -1,5 +1,5 @@
 import { ownerOf, save, type Changes } from './core.js'
-import { withoutSandbox } from './endpoint-join.js'
+import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import type { OperationOptions } from './options.js'
 import type { Sandbox } from './sandbox.js'
 
@@ -13,16 +13,20 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     const endpoints = sandbox.endpoints
     sandbox.record = { ...record, phase: 'deleting' }
     await save(core, [sandbox.record])
+    await core.names.removeSandbox(sandbox)
     const changes: Changes = new Map([[ownerOf(record), undefined]])
     for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
     await core.engine.apply(changes)
     for (const program of sandbox.programs) program.kill('SIGKILL')
     await sandbox.environment.drop()
     for (const endpoint of endpoints) {
+      const left = endpoint.record
       await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
       sandbox.joined.delete(endpoint)
       core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
-      endpoint.record = withoutSandbox(endpoint.record)
+      endpoint.record = withoutSandbox(left)
+      await core.names.changed(endpoint, sandbox)
+      await releasePorts(endpoint, left)
       await endpoint.discard()
     }
     await save(core, [], [record, ...endpoints.map((endpoint) => endpoint.record)])

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import type { Description } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
+import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { SandboxRecord } from '../contracts/records.js'
 import type { Core } from './core.js'
 import { chooseDefaultRoutes } from './default-route.js'
@@ -133,8 +134,10 @@ export class Sandbox {
   describe(): Description {
     const { namespace: at, owned } = this.record
     const routes = chooseDefaultRoutes(this.endpoints)
-    if (!owned) return routes
-    return [{ kind: 'namespace', at }, { kind: 'link', at, name: 'lo', type: 'existing', up: true }, ...routes]
+    const names = this.core.names.describe(this)
+    if (at === 'host') return routes
+    const loopback: KernelObject = { kind: 'link', at, name: 'lo', type: 'existing', up: true }
+    return [...(owned ? [{ kind: 'namespace', at } as const] : []), loopback, ...routes, ...names]
   }
 
   /** @internal @throws CnmError ERR_CNM_INTERFACE_EXISTS, ERR_CNM_INVALID_ARGUMENT */

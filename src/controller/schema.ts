@@ -16,6 +16,7 @@ const head = {
   phase,
   labels: texts,
 }
+const ports = v.strictObject({ udp: v.number(), tcp: v.number() })
 const objects = v.array(v.looseObject({ kind: v.string() }))
 const state = v.optional(v.any())
 
@@ -65,6 +66,8 @@ const SCHEMAS = {
     interfaceName: v.optional(v.string()),
     gatewayPriority: v.number(),
     sysctls: texts,
+    wantedPorts: v.array(v.looseObject({ container: v.number() })),
+    services: v.optional(v.array(v.looseObject({ name: v.string(), port: v.number() }))),
     ports: v.array(v.looseObject({ protocol: v.string(), hostPort: v.number(), containerPort: v.number() })),
     state,
     description: objects,
@@ -78,6 +81,7 @@ const SCHEMAS = {
     hostname: v.string(),
     dns: v.strictObject({ servers: v.array(v.string()), search: v.array(v.string()), options: v.array(v.string()) }),
     extraHosts: texts,
+    resolver: v.optional(v.looseObject({ ipv4: ports, ipv6: v.optional(ports) })),
   }),
 } as const
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { CnmError } from '../contracts/errors.js'
 import { unknownOption } from '../contracts/options.js'
-import type { EndpointOptions, NetworkOptions, SandboxOptions } from './options.js'
+import type { EndpointOptions, NetworkOptions, PortOptions, SandboxOptions } from './options.js'
 
 /** Input may come from plain JavaScript or from JSON: everything is checked before anything changes. */
 
@@ -43,6 +43,9 @@ export const portFields = v.strictObject({
   protocol: v.optional(v.picklist(['tcp', 'udp', 'sctp'])),
 })
 
+/** RFC 6335 (5.1). */
+const SERVICE = /^(?=.{1,15}$)(?=.*[A-Za-z])[A-Za-z0-9](?:-?[A-Za-z0-9])*$/
+
 const endpointFields = v.strictObject({
   name: v.string(),
   aliases: v.optional(v.array(v.string())),
@@ -53,6 +56,9 @@ const endpointFields = v.strictObject({
   gatewayPriority: v.optional(v.pipe(v.number(), v.safeInteger())),
   sysctls: v.optional(texts),
   ports: v.optional(v.array(portFields)),
+  services: v.optional(
+    v.array(v.strictObject({ name: v.pipe(v.string(), v.regex(SERVICE)), port, protocol: v.optional(v.picklist(['tcp', 'udp', 'sctp'])) })),
+  ),
   labels: v.optional(texts),
   options: v.optional(texts),
   signal,
@@ -78,6 +84,7 @@ const sandboxFields = v.strictObject({
 
 export const validNetwork = (input: unknown): NetworkOptions => check(networkFields, input, 'network')
 export const validEndpoint = (input: unknown): EndpointOptions => check(endpointFields, input, 'endpoint')
+export const validPorts = (input: unknown): PortOptions[] => check(v.array(portFields), input, 'ports')
 export const validSandbox = (input: unknown): SandboxOptions => check(sandboxFields, input, 'sandbox')
 
 /**

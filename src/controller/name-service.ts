@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises'
+import type { DnsEndpoint, DnsResolver, DnsServer, DnsView, ResolverPorts } from '../../drivers/dns/index.js'
+import type { KernelObject } from '../contracts/kernel-objects.js'
+import type { Core } from './core.js'
+import type { Endpoint } from './endpoint.js'
+import { shortId } from './identifiers.js'
+import type { Network } from './network.js'
+import type { Sandbox } from './sandbox.js'
+
+type Dns = typeof import('../../drivers/dns/index.js')
+
+/** Ports inside a sandbox on which the resolver listens, by family of the address. */
+export interface ResolverRecord {
+  ipv4: ResolverPorts
+  /** Only where the sandbox has no IPv4. */
+  ipv6?: ResolverPorts
+}
+
+/** Sockets that are ready, for a sandbox that is about to get its resolver. */
+export interface PreparedResolver {
+  record: ResolverRecord
+  sockets: { udp: number[]; tcp: number[] }
+}
+
+/**
+ * Keeps the embedded resolver up to date: which endpoints have which names, and what each sandbox may see. Loaded with
+ * the first sandbox that joins a network with names.
+ */
+export class NameService {
+  readonly #core: Core
+  #loaded: Promise<{ dns: Dns; resolver: DnsResolver }> | undefined
+  #resolver: DnsResolver | undefined
+  #dns: Dns | undefined
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Opens the resolver's sockets in a sandbox, on the ports that it had before if they are free. */
+  async prepare(sandbox: Sandbox, ipv4: boolean): Promise<PreparedResolver> {
+    const { dns } = await this.#load()
+    const { namespace, resolver: before } = sandbox.record
+    const four = await dns.openResolverSockets(this.#core.kernel, namespace, 4, before?.ipv4)
+    const sockets = { udp: [four.udp], tcp: [four.tcp] }
+    if (ipv4 && before?.ipv6 === undefined) return { record: { ipv4: four.ports }, sockets }
+    const six = await dns.openResolverSockets(this.#core.kernel, namespace, 6, before?.ipv6)
+    return { record: { ipv4: four.ports, ipv6: six.ports }, sockets: { udp: [four.udp, six.udp], tcp: [four.tcp, six.tcp] } }
+  }
+
+  /** What must be in the kernel so that programs in the sandbox find the resolver. */
+  describe(sandbox: Sandbox): KernelObject[] {
+    const { resolver, namespace: at } = sandbox.record
+    if (resolver === undefined || this.#dns === undefined) return []
+    const address = resolver.ipv6 === undefined ? [] : [this.#dns.resolverAddress6(at)]
+    return [...address, ...this.#dns.resolverRedirect({ at, table: `${this.#core.instance}-dns`, ...resolver })]
+  }
+
+  /** Serves a sandbox whose redirect is in the kernel; the sockets are the resolver's from now on. */
+  async serve(sandbox: Sandbox, { sockets }: PreparedResolver): Promise<void> {
+    this.#resolver!.addSandbox({ id: sandbox.id, ...sockets, namespace: sandbox.record.namespace, view: await this.#view(sandbox) })
+  }
+
+  /** Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox. */
+  async changed(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+    const resolver = this.#resolver
+    if (resolver === undefined || !endpoint.network.guardedDriver.capabilities.resolver) return
+    const joined = endpoint.record.sandbox !== undefined
+    resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
+    if (sandbox.record.resolver !== undefined) resolver.changeSandbox(sandbox.id, await this.#view(sandbox))
+  }
+
+  addNetwork(network: Network): void {
+    if (network.guardedDriver.capabilities.resolver && !network.configOnly) this.#resolver?.putNetwork(dnsNetwork(network))
+  }
+  removeNetwork(network: Network): void {
+    if (network.guardedDriver.capabilities.resolver && !network.configOnly) this.#resolver?.removeNetwork(network.id)
+  }
+  /** Nothing of the resolver is in the sandbox any more. */
+  async removeSandbox(sandbox: Sandbox): Promise<void> {
+    if (sandbox.record.resolver !== undefined) await this.#resolver?.removeSandbox(sandbox.id)
+  }
+
+  /** After a restart: sockets again for every sandbox that had them. Sandboxes whose ports changed are returned. */
+  async load(): Promise<void> {
+    await this.#load()
+  }
+
+  /** Text of a sandbox's resolv.conf. */
+  async resolvConf(sandbox: Sandbox): Promise<string> {
+    const { dns } = await this.#load()
+    const { text } = dns.renderResolvConf(await this.#settings(dns, sandbox))
+    return text
+  }
+
+  async close(): Promise<void> {
+    await this.#resolver?.close()
+  }
+
+  #load(): Promise<{ dns: Dns; resolver: DnsResolver }> {
+    this.#loaded ??= (async () => {
+      const dns = await import('../../drivers/dns/index.js')
+      const resolver = new dns.DnsResolver({
+        onFault: (error) => this.#core.events.emit('warning', { message: `resolver: ${error.message}` }),
+      })
+      this.#dns = dns
+      this.#resolver = resolver
+      for (const network of this.#core.networks) this.addNetwork(network)
+      return { dns, resolver }
+    })()
+    return this.#loaded
+  }
+
+  async #settings(dns: Dns, sandbox: Sandbox): Promise<Parameters<Dns['renderResolvConf']>[0]> {
+    const { record } = sandbox
+    const resolver: string[] = record.resolver === undefined ? [] : [dns.RESOLVER_ADDRESS]
+    if (record.resolver?.ipv6 !== undefined) resolver.push(dns.RESOLVER_ADDRESS_6)
+    const host = dns.parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+    // Without a resolver of ours (the host's own stack) the file names the servers themselves.
+    const servers = resolver.length > 0 ? resolver : record.dns.servers.length > 0 ? record.dns.servers : host.nameservers
+    return { resolver: servers, own: record.dns, host }
+  }
+
+  async #view(sandbox: Sandbox): Promise<DnsView> {
+    const dns = this.#dns!
+    const { record } = sandbox
+    const joined = sandbox.endpoints.filter(({ network }) => network.guardedDriver.capabilities.resolver)
+    const { ndotsSet } = dns.renderResolvConf(await this.#settings(dns, sandbox))
+    return {
+      networks: [...new Set(joined.map(({ network }) => network.id))],
+      hosts: Object.fromEntries(Object.entries(record.extraHosts).map(([name, address]) => [name, [address]])),
+      forwarding: dns.chooseForwarding({
+        own: record.dns.servers.map(dnsServer),
+        networks: joined.map(({ network }) => network.record.dns.map(dnsServer)),
+        internal: joined.every(({ network }) => network.internal),
+      }),
+      singleLabels: ndotsSet ? 'local' : 'forward',
+    }
+  }
+}
+
+const dnsServer = (address: string): DnsServer => ({ address })
+
+function dnsNetwork(network: Network): { id: string; name: string; endpoints: DnsEndpoint[] } {
+  const endpoints = network.endpoints.flatMap((endpoint) => {
+    const { sandbox } = endpoint
+    return sandbox === undefined ? [] : [dnsEndpoint(endpoint, sandbox)]
+  })
+  return { id: network.id, name: network.name, endpoints }
+}
+
+function dnsEndpoint({ record }: Endpoint, sandbox: Sandbox): DnsEndpoint {
+  const names = new Set([record.name, sandbox.name, shortId(sandbox.id), sandbox.hostname, ...record.aliases])
+  return { id: record.id, names: [...names], addresses: record.addresses.map(({ address }) => address), ports: record.services }
+}

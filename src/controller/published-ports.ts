@@ -1,0 +1,103 @@
+import { CnmError } from '../contracts/errors.js'
+import type { PortView, Publishing } from '../contracts/network-driver.js'
+import type { EndpointRecord } from '../contracts/records.js'
+import { ownerOf, save } from './core.js'
+import { describeEndpoint } from './endpoint-description.js'
+import type { Endpoint } from './endpoint.js'
+import type { PortOptions } from './options.js'
+import type { PortOwner } from './ports.js'
+import type { PortSelection } from './ports/port-views.js'
+
+export const portOwner = (endpoint: Endpoint): PortOwner => ({
+  id: endpoint.id,
+  name: `endpoint ${endpoint.name} of network ${endpoint.network.name}`,
+})
+
+export const publishingOf = (endpoint: Endpoint, record: EndpointRecord): Publishing =>
+  endpoint.network.guardedDriver.publishing(endpoint.view(record), endpoint.network.view())
+
+/** @throws CnmError ERR_CNM_NOT_SUPPORTED when the driver publishes no ports */
+export function refusePorts(
+  endpointName: string,
+  ports: readonly PortOptions[],
+  driver: { name: string; capabilities: { publishesPorts: boolean } },
+): void {
+  if (ports.length === 0 || driver.capabilities.publishesPorts) return
+  throw new CnmError('ERR_CNM_NOT_SUPPORTED', `endpoint ${endpointName}: driver ${driver.name} publishes no ports`, { field: 'ports' })
+}
+
+/** Publishes more ports of an endpoint, at once if it is joined, else when it joins. */
+export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptions[]): Promise<PortView[]> {
+  const { core } = endpoint
+  refusePorts(endpoint.name, ports, endpoint.network.guardedDriver)
+  return core.serial.run(keys(endpoint), async () => {
+    const wantedPorts = [...endpoint.record.wantedPorts, ...ports]
+    if (endpoint.record.sandbox === undefined) {
+      await keep(endpoint, { ...endpoint.record, wantedPorts })
+      return []
+    }
+    const owner = portOwner(endpoint)
+    const added = await core.ports.publish(owner, ports, publishingOf(endpoint, endpoint.record))
+    try {
+      await apply(endpoint, { ...endpoint.record, wantedPorts, ports: [...endpoint.record.ports, ...added] })
+    } catch (error) {
+      await core.ports.withdraw(owner, added)
+      throw error
+    }
+    await forgetConnections(endpoint, added)
+    return added
+  })
+}
+
+/** Withdraws published ports of a joined endpoint. @throws CnmError ERR_CNM_PORT_NOT_FOUND */
+export async function unpublishPorts(endpoint: Endpoint, selections: readonly PortSelection[]): Promise<void> {
+  const { core } = endpoint
+  await core.serial.run(keys(endpoint), async () => {
+    const owner = portOwner(endpoint)
+    const leaving = core.ports.find(owner, selections)
+    const ports = endpoint.record.ports.filter((port) => !leaving.some((other) => same(other, port)))
+    const wantedPorts = endpoint.record.wantedPorts.filter(
+      (wanted) => !leaving.some((port) => wanted.container === port.containerPort && (wanted.protocol ?? 'tcp') === port.protocol),
+    )
+    await apply(endpoint, { ...endpoint.record, wantedPorts, ports })
+    await forgetConnections(endpoint, leaving)
+    await core.ports.withdraw(owner, leaving)
+  })
+}
+
+/** After the rules of ports came or went: old connections are led anew. */
+export async function forgetConnections(endpoint: Endpoint, ports: readonly PortView[], record = endpoint.record): Promise<void> {
+  if (ports.length === 0) return
+  await endpoint.core.ports.forgetConnections(
+    ports,
+    record.addresses.map(({ address }) => address),
+    publishingOf(endpoint, record),
+  )
+}
+
+const same = (a: PortView, b: PortView): boolean =>
+  a.protocol === b.protocol && a.hostAddress === b.hostAddress && a.hostPort === b.hostPort
+
+function keys(endpoint: Endpoint): string[] {
+  const { sandbox } = endpoint.record
+  return [`endpoint/${endpoint.id}`, ...(sandbox === undefined ? [] : [`sandbox/${sandbox}`])]
+}
+
+/** The endpoint's description with other ports, into the store and the kernel. */
+async function apply(endpoint: Endpoint, record: EndpointRecord): Promise<void> {
+  const before = endpoint.record
+  const next = { ...record, ...(await describeEndpoint(endpoint, record, endpoint.sandbox!)) }
+  await keep(endpoint, next)
+  try {
+    await endpoint.core.engine.apply(new Map([[ownerOf(next), next.description]]))
+  } catch (error) {
+    await keep(endpoint, before)
+    throw error
+  }
+}
+
+async function keep(endpoint: Endpoint, record: EndpointRecord): Promise<void> {
+  await save(endpoint.core, [record])
+  endpoint.record = record
+  endpoint.core.events.emit('endpoint:change', { endpoint, network: endpoint.network })
+}
