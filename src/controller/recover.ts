@@ -4,7 +4,6 @@ import { canonical } from '../engine/canonical.js'
 import { ownerOf, save, type Core } from './core.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
-import type { PreparedResolver } from './name-service.js'
 import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
 import { reconcile } from './reconcile.js'
@@ -21,29 +20,29 @@ export async function recover(core: Core): Promise<void> {
   for (const record of records.network) core.networks.add(await buildNetwork(core, record))
   for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
   for (const record of records.endpoint) await addEndpoint(core, record)
-  const resolvers = await openResolvers(core)
+  if (served(core).length > 0) await core.names.load()
   core.engine.adopt(descriptions(core))
   await reconcile(core, interrupted(core))
   await finishInterrupted(core)
-  for (const [sandbox, prepared] of resolvers) await core.names.serve(sandbox, prepared)
+  await serveAgain(core)
   await holdPorts(core)
 }
 
-/** The resolver's sockets went with the process that had them. */
-async function openResolvers(core: Core): Promise<Map<Sandbox, PreparedResolver>> {
-  const opened = new Map<Sandbox, PreparedResolver>()
-  const served = core.sandboxes.list().filter(({ record }) => record.resolver !== undefined && record.phase === 'ready')
-  if (served.length === 0) return opened
-  await core.names.load()
-  for (const sandbox of served) {
+/** The resolver's sockets went with the process that had them. On other ports than before, the redirect changes. */
+async function serveAgain(core: Core): Promise<void> {
+  for (const sandbox of served(core)) {
     const before = sandbox.record
     const prepared = await core.names.prepare(sandbox, before.resolver!.ipv6 === undefined)
-    opened.set(sandbox, prepared)
-    sandbox.record = { ...before, resolver: prepared.record }
-    if (canonical(before) !== canonical(sandbox.record)) await save(core, [sandbox.record])
+    if (canonical(before.resolver) !== canonical(prepared.record)) {
+      sandbox.record = { ...before, resolver: prepared.record }
+      await save(core, [sandbox.record])
+      await core.engine.apply(new Map([[ownerOf(sandbox.record), sandbox.describe()]]))
+    }
+    await core.names.serve(sandbox, prepared)
   }
-  return opened
 }
+
+const served = (core: Core): Sandbox[] => core.sandboxes.list().filter(({ record }) => record.resolver !== undefined)
 
 /** The sockets that reserve published ports, likewise. */
 async function holdPorts(core: Core): Promise<void> {

@@ -1,3 +1,4 @@
+import type { FirewallObject } from '../contracts/firewall.js'
 import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
 import { canonical } from './canonical.js'
 import type { Engine } from './engine.js'
@@ -37,17 +38,22 @@ export async function check(engine: Engine, kernel: KernelReader): Promise<Devia
   const dumps = await kernel.read(requests)
   const actual = new Map<Identity, KernelObject>()
   for (const dump of dumps) for (const object of dump ?? []) actual.set(identity(object), object)
+  // Compiles rules: loaded only when something is compared.
+  const { normalFirewall } = await import('../kernel/nftables/normal-objects.js')
+  const normal = (object: KernelObject): KernelObject => (isFirewall(object) ? normalFirewall(object) : object)
   const deviations: Deviation[] = []
   for (const [id, object] of wanted) {
     if (object.kind === 'mount') continue
     const found = actual.get(id)
-    const fields = found === undefined ? undefined : differingFields(object, found)
+    const fields = found === undefined ? undefined : differingFields(normal(object), found)
     if (fields?.length === 0) continue
     const problem = found === undefined ? 'missing' : 'different'
     deviations.push({ object: id, owners: engine.wanted.owners(id), problem, wanted: object, actual: found, fields })
   }
   return deviations
 }
+
+const isFirewall = (object: KernelObject): object is FirewallObject => object.kind.startsWith('nft-')
 
 /** The wanted object as it is now: what a change has to start from. */
 export function asFound({ wanted, actual, fields = [] }: Deviation): KernelObject | undefined {
