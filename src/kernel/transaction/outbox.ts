@@ -20,8 +20,7 @@ export type Judge = (owner: number, answer: Acknowledgement) => Error | undefine
 export class Outbox {
   /** Index of the operation whose messages are being written. */
   owner = NOBODY
-  /** Messages written for {@link owner} so far. */
-  written = 0
+  #written = 0
   #socket: NetlinkSocket | undefined
   #writer: MessageWriter | undefined
   #owners: number[] = []
@@ -36,7 +35,13 @@ export class Outbox {
   begin(owner: number): void {
     this.#claim()
     this.owner = owner
-    this.written = 0
+    this.#written = 0
+  }
+
+  /** Messages written for {@link owner} so far. */
+  get written(): number {
+    this.#claim()
+    return this.#written
   }
 
   /** The operation has written its last message. */
@@ -86,7 +91,7 @@ export class Outbox {
     const count = this.#writer?.sequences.length ?? 0
     while (this.#owners.length < count) {
       this.#owners.push(this.owner)
-      this.written++
+      this.#written++
     }
   }
 
