@@ -140,7 +140,7 @@ describe.skipIf(cannot)('kernel events', () => {
   })
 
   it('tell which namespace, and when it is gone', async () => {
-    const all = await watch({ groups: ['link', 'address', 'namespace'], namespaces: 'all' })
+    const all = await watch({ groups: ['link', 'address'], namespaces: 'all' })
     for (const name of ['ev-a', 'ev-b']) ip('netns', 'add', name)
     await all.follow('/run/netns/ev-a')
     await all.follow('/run/netns/ev-b')
@@ -185,6 +185,13 @@ describe.skipIf(cannot)('kernel events', () => {
     const [first, second] = events as Extract<KernelEvent, { kind: 'nftables' }>[]
     expect(first).toMatchObject({ at: 'host', program: 'nft', pid: expect.any(Number) })
     expect(second!.generation).toBe(first!.generation + 1)
+  })
+
+  it('tell only of what was asked, and know the names of links all the same', async () => {
+    await watch({ groups: ['address'] })
+    batch(['link add evbr7 type bridge', 'address add 10.80.0.1/24 dev evbr7', 'link del evbr7'])
+    await until(() => events.length >= 2)
+    expect(events).toEqual(['added', 'removed'].map((action) => expect.objectContaining({ kind: 'address', action, link: 'evbr7' })))
   })
 
   it('stop with the signal, and leave no descriptor', async () => {

@@ -4,15 +4,14 @@ import { NETLINK_ROUTE } from '../handler.js'
 import type { Session } from '../transaction/session.js'
 import type { KernelEvent } from './event.js'
 import { EventSocket } from './event-socket.js'
+import type { SourceRequest } from './groups.js'
 import { assignNamespaceId } from './namespace-ids.js'
 import { Places } from './places.js'
 import { parseEvent } from './parse.js'
 import { Receiver } from './receive.js'
 import { prepareWakeSocket } from './wake-socket.js'
 
-export interface EventSocketRequest {
-  protocol: number
-  groups: readonly number[]
+export interface EventSocketRequest extends SourceRequest {
   /** Also those of other namespaces that have a number. */
   allNamespaces: boolean
   bufferBytes: number
@@ -38,30 +37,35 @@ export interface EventCalls {
 
 type Using = <T>(what: string, body: (session: Session) => T) => T
 
+interface Opened {
+  socket: EventSocket
+  kinds: Set<KernelEvent['kind']>
+}
+
 /** Messages of one answer: other calls get their turn in between. */
 const LIMIT = 500
 
 /** The kernel thread's side of all watches of one kernel. */
 export function eventCalls(using: Using): EventCalls & { close(): void } {
-  const sockets = new Map<number, EventSocket>()
+  const sockets = new Map<number, Opened>()
   const places = new Places()
   let receiver: Receiver | undefined
   let last = 0
-  const socketOf = (id: number): EventSocket => {
-    const socket = sockets.get(id)
-    if (socket === undefined) throw new CnmError('ERR_CNM_CLOSED', 'this watch is closed')
-    return socket
+  const opened = (id: number): Opened => {
+    const found = sockets.get(id)
+    if (found === undefined) throw new CnmError('ERR_CNM_CLOSED', 'this watch is closed')
+    return found
   }
   return {
     prepareWake: (port, allNamespaces) => prepareWakeSocket(port, allNamespaces),
-    openEvents: ({ protocol, groups, ...options }) => {
+    openEvents: ({ protocol, groups, kinds, ...options }) => {
       const socket = using('watch', (session) => session.inside('host', () => new EventSocket(protocol, groups, options)))
-      sockets.set(++last, socket)
+      sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']) })
       if (protocol === NETLINK_ROUTE) using('watch', (session) => places.learn('host', session))
       return last
     },
     drainEvents: (id) => {
-      const socket = socketOf(id)
+      const { socket, kinds } = opened(id)
       receiver ??= new Receiver()
       const events: KernelEvent[] = []
       let count = 0
@@ -70,10 +74,10 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
         if (notification === 'overrun') events.push({ kind: 'overrun' })
         else events.push(...parseEvent(notification, socket.protocol, places))
       }
-      return { events, more: count >= LIMIT }
+      return { events: events.filter(({ kind }) => kinds.has(kind)), more: count >= LIMIT }
     },
     closeEvents: (id) => {
-      socketOf(id).close()
+      opened(id).socket.close()
       sockets.delete(id)
     },
     followNamespace: (at) =>
@@ -83,7 +87,7 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
       }),
     unfollowNamespace: (at) => places.unfollow(at),
     close: () => {
-      for (const socket of sockets.values()) socket.close()
+      for (const { socket } of sockets.values()) socket.close()
       sockets.clear()
       receiver?.close()
     },
