@@ -15,6 +15,14 @@ export function numberToBytes(value: bigint, length: number, order: 'big' | 'hos
   return order === 'host' && LITTLE_ENDIAN ? bytes.reverse() : bytes
 }
 
+/** For numbers that are known to fit, of up to 4 bytes. */
+export function smallNumberToBytes(value: number, length: number, order: 'big' | 'host'): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const reversed = order === 'host' && LITTLE_ENDIAN
+  for (let i = 0; i < length; i++) bytes[reversed ? i : length - 1 - i] = value / 2 ** (8 * i)
+  return bytes
+}
+
 export function bytesToNumber(bytes: Uint8Array, order: 'big' | 'host'): bigint {
   const big = order === 'host' && LITTLE_ENDIAN ? bytes.slice().reverse() : bytes
   let value = 0n

@@ -94,5 +94,12 @@ function unshifted({ type, length, shift }: Part, bytes: Uint8Array): Uint8Array
 const scalarOf = (part: Part, bytes: Uint8Array): Scalar => decodeScalar(part.type, unshifted(part, bytes))
 
 function joined(parts: readonly Part[], values: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? values[0]! : bits.concatBytes(values.map(bits.padded))
+  if (parts.length === 1) return values[0]!
+  const whole = new Uint8Array(layoutLength(parts))
+  let at = 0
+  for (const value of values) {
+    whole.set(value, at)
+    at += (value.length + 3) & ~3
+  }
+  return whole
 }

@@ -8,7 +8,8 @@ import { dataTypes, keyLayout, partOf, type KeyLayout, type Part } from './key-l
 import { beginMessage, ELEMENT, ELEMENT_FLAG, ELEMENT_LIST, LIST_ELEM, NEWSETELEM } from './messages.js'
 import { checkComment, checkName } from './names.js'
 import { onlyKeys, refusal, wholeNumber } from './refusal.js'
-import { INTERVAL_OPEN, UDATA_COMMENT, UDATA_ELEMENT_FLAGS, UserData } from './userdata.js'
+import { concatBytes } from './bytes.js'
+import { commentData, INTERVAL_OPEN, UDATA_COMMENT, UDATA_ELEMENT_FLAGS, UserData } from './userdata.js'
 import { encodeVerdict } from './verdicts.js'
 
 const KEYS = ['kind', 'at', 'family', 'table', 'set', 'key', 'data', 'verdict', 'comment', 'timeout']
@@ -51,15 +52,11 @@ export function shapeLayout(shape: SetShape): ShapeLayout {
 
 export function encodeElement(element: FirewallElement, layout: ShapeLayout): EncodedElement {
   onlyKeys(element, KEYS, 'element')
-  const comment = checkComment(element.comment, 'comment')
-  const timeout = element.timeout === undefined ? undefined : BigInt(wholeNumber(element.timeout, Number.MAX_SAFE_INTEGER, 'timeout'))
-  const data = elementData(element, layout)
-  return {
-    ...encodeKey(layout.key, element.key, 'key'),
-    ...(data !== undefined && { data }),
-    ...(comment !== undefined && { comment }),
-    ...(timeout !== undefined && { timeout }),
-  }
+  const encoded: EncodedElement = encodeKey(layout.key, element.key, 'key')
+  encoded.data = elementData(element, layout)
+  encoded.comment = checkComment(element.comment, 'comment')
+  if (element.timeout !== undefined) encoded.timeout = BigInt(wholeNumber(element.timeout, Number.MAX_SAFE_INTEGER, 'timeout'))
+  return encoded
 }
 
 function elementData(element: FirewallElement, { data, dataInterval }: ShapeLayout): Uint8Array | KernelVerdict | undefined {
@@ -113,9 +110,11 @@ export function writeElement(writer: MessageWriter, element: EncodedElement): vo
   if (element.keyEnd !== undefined) writeData(writer, ELEMENT.keyEnd, element.keyEnd)
   if (element.data !== undefined) writeData(writer, ELEMENT.data, element.data)
   if (element.timeout !== undefined) writer.attrU64be(ELEMENT.timeout, element.timeout)
-  const userData = new UserData().text(UDATA_COMMENT.element, element.comment)
-  if (element.openEnd === true) userData.u32(UDATA_ELEMENT_FLAGS, INTERVAL_OPEN)
-  if (!userData.empty) writer.attrBytes(ELEMENT.userdata, userData.bytes())
+  const comment = commentData(UDATA_COMMENT.element, element.comment)
+  if (element.openEnd === true) {
+    const flags = new UserData().u32(UDATA_ELEMENT_FLAGS, INTERVAL_OPEN).bytes()
+    writer.attrBytes(ELEMENT.userdata, comment === undefined ? flags : concatBytes([comment, flags]))
+  } else if (comment !== undefined) writer.attrBytes(ELEMENT.userdata, comment)
   writer.nestEnd(start)
   if (element.end !== undefined) writeEnd(writer, element.end)
 }

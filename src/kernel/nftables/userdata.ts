@@ -12,6 +12,7 @@ export const UDATA_ELEMENT_FLAGS = 1
 export const INTERVAL_OPEN = 1
 
 const MOST = 256
+const encoder = new TextEncoder()
 
 export class UserData {
   #parts: Uint8Array[] = []
@@ -29,16 +30,21 @@ export class UserData {
   nested(type: number, value: UserData | undefined): this {
     return value === undefined ? this : this.add(type, value.bytes())
   }
-  get empty(): boolean {
-    return this.#parts.length === 0
-  }
   bytes(): Uint8Array {
     return bits.concatBytes(this.#parts)
   }
 }
 
-export const commentData = (type: number, comment: string | undefined): Uint8Array | undefined =>
-  comment === undefined ? undefined : new UserData().text(type, comment).bytes()
+/** One comment and nothing else. */
+export function commentData(type: number, comment: string | undefined): Uint8Array | undefined {
+  if (comment === undefined) return undefined
+  const length = Buffer.byteLength(comment)
+  const bytes = new Uint8Array(length + 3)
+  bytes[0] = type
+  bytes[1] = length + 1
+  encoder.encodeInto(comment, bytes.subarray(2))
+  return bytes
+}
 
 /** Of repeated types the last; what does not fit ends the reading. */
 export function readUserData(bytes: Uint8Array | undefined): Map<number, Uint8Array> {

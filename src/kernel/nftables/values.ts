@@ -1,5 +1,5 @@
 /** Constants between their JSON form and the bytes of a register. */
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import type { KeyPart, Scalar } from '../../contracts/firewall-types.js'
 import { ipBytes, ipText, prefixBytes } from '../netlink/ip.js'
 import * as bits from './bytes.js'
@@ -9,14 +9,18 @@ import { symbolName, symbolNumber } from './symbols.js'
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 const LOOPBACK_INDEX = 1
+const DOT = 0x2e
+const ZERO = 0x30
 
 /** Bytes in the order that the type has in registers. Lists of flags are combined. */
 export function encodeValue(type: DataType, value: Scalar | Scalar[], field: string): Uint8Array {
   if (Array.isArray(value)) return encodeFlags(type, value, field)
   switch (type.form) {
-    case 'ipv4':
-      if (typeof value !== 'string' || !isIPv4(value)) throw refusal(field, `${JSON.stringify(value)} is not an IPv4 address`)
-      return ipBytes(value, field)
+    case 'ipv4': {
+      const bytes = typeof value === 'string' ? ipv4Bytes(value) : undefined
+      if (bytes === undefined) throw refusal(field, `${JSON.stringify(value)} is not an IPv4 address`)
+      return bytes
+    }
     case 'ipv6':
       if (typeof value !== 'string' || !isIPv6(value)) throw refusal(field, `${JSON.stringify(value)} is not an IPv6 address`)
       return ipBytes(value, field)
@@ -120,6 +124,28 @@ export function inNetworkOrder(type: DataType, bytes: Uint8Array): Uint8Array {
 /** Whether a register with this type has to be converted before it is compared by size. */
 export const needsSwap = (type: DataType): boolean => type.order === 'host' && type.form === 'integer' && byteLength(type) > 1
 
+/** Four numbers of up to 255 without leading zeros. Elements are many, so this does without regular expressions. */
+function ipv4Bytes(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4)
+  let part = 0
+  let digits = 0
+  let number = 0
+  for (let i = 0; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT
+    if (code === DOT) {
+      if (digits === 0 || part > 3) return undefined
+      bytes[part++] = number
+      digits = number = 0
+    } else {
+      if (code < ZERO || code > ZERO + 9 || (digits > 0 && number === 0)) return undefined
+      number = number * 10 + code - ZERO
+      digits++
+      if (number > 255) return undefined
+    }
+  }
+  return part === 4 ? bytes : undefined
+}
+
 function encodeString(type: DataType, value: Scalar, field: string): Uint8Array {
   const length = byteLength(type)
   const text = typeof value === 'string' ? Buffer.from(value, 'utf8') : undefined
@@ -132,6 +158,10 @@ function encodeString(type: DataType, value: Scalar, field: string): Uint8Array 
 }
 
 function encodeNumber(type: DataType, value: Scalar, field: string): Uint8Array {
+  const symbol = typeof value === 'string' && type.symbols !== undefined ? symbolNumber(type.symbols, value) : value
+  if (typeof symbol === 'number' && type.bits <= 32 && Number.isInteger(symbol) && symbol >= 0 && symbol < 2 ** type.bits) {
+    return bits.smallNumberToBytes(symbol, byteLength(type), type.order)
+  }
   const number = toInteger(type, value)
   const bytes = number === undefined || number >> BigInt(type.bits) !== 0n ? undefined : bits.numberToBytes(number, byteLength(type), type.order)
   if (bytes === undefined) throw refusal(field, `${JSON.stringify(value)} is not of the type ${type.name} (${type.bits} bits)`)
