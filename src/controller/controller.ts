@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { CnmError } from '../contracts/errors.js'
 import { check, type Deviation } from '../engine/check.js'
+import { collectGarbage, type Collected } from './collect.js'
 import type { Core, Emit } from './core.js'
 import { createNetwork } from './network-create.js'
 import type { Network } from './network.js'
@@ -82,6 +83,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   repair(): Promise<Deviation[]> {
     this.#core.alive()
     return reconcile(this.#core)
+  }
+
+  /** Removes what carries the instance's name but belongs to no record. Done at every start too. */
+  collect(): Promise<Collected> {
+    this.#core.alive()
+    return collectGarbage(this.#core)
   }
 
   /** Ends what is under way, then lets go; networks and sandboxes stay as they are. */

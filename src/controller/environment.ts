@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { shortId } from './identifiers.js'
 import type { Sandbox } from './sandbox.js'
 
-const RUN_DIRECTORY = '/run/libcnm'
+export const RUN_DIRECTORY = '/run/libcnm'
 
 /** What the programs of a sandbox see: hosts, resolv.conf and hostname of their own in place of the host's. */
 export class SandboxEnvironment {

@@ -1,6 +1,7 @@
 import type { Description, Owner } from '../contracts/description.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
 import { canonical } from '../engine/canonical.js'
+import { collectGarbage } from './collect.js'
 import { ownerOf, save, type Core } from './core.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
@@ -24,6 +25,7 @@ export async function recover(core: Core): Promise<void> {
   core.engine.adopt(descriptions(core))
   await reconcile(core, interrupted(core))
   await finishInterrupted(core)
+  await collectGarbage(core)
   await serveAgain(core)
   await holdPorts(core)
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject, KernelObjectKind, LinkObject, Place, RouteObject } from '../contracts/kernel-objects.js'
 import { handlerOf } from './handlers.js'
@@ -149,10 +149,10 @@ function bridgeNetfilter(): (4 | 6)[] {
 
 /** Paths of named namespaces that begin like this. */
 function namespacesAt(prefix: string): string[] {
-  const folder = dirname(prefix)
+  const folder = prefix.slice(0, prefix.lastIndexOf('/'))
   try {
     return readdirSync(folder)
-      .filter((name) => name.startsWith(basename(prefix)))
+      .filter((name) => name.startsWith(prefix.slice(folder.length + 1)))
       .map((name) => join(folder, name))
   } catch {
     return []
