@@ -5,6 +5,8 @@ import type { Drained, EventSocketRequest } from './calls.js'
 import type { KernelEvent } from './event.js'
 import type { EventThread } from './event-thread.js'
 
+/** Milliseconds between two looks while events come one after the other: they then come in batches. */
+const PAUSE = 2
 /** Milliseconds after which is looked once more, in case that the wake-up came before the event itself. */
 const SECOND_LOOK = 50
 
@@ -16,8 +18,8 @@ const SECOND_LOOK = 50
 export class EventSource {
   #wake: RawNetlinkSocket | undefined
   #id: number | undefined
-  #draining = false
-  #again = false
+  #looking = false
+  #woke = false
   #closed = false
   #timer: NodeJS.Timeout | undefined
 
@@ -58,35 +60,35 @@ export class EventSource {
   }
 
   #woken(): void {
-    this.#again = true
-    if (!this.#draining && !this.#closed && this.#id !== undefined) void this.#drain(this.#id)
+    this.#woke = true
+    if (!this.#looking && this.#id !== undefined) void this.#look(this.#id, false)
   }
 
-  async #drain(id: number): Promise<void> {
-    this.#draining = true
+  /** @param again this is the second look: without news, there is no third */
+  async #look(id: number, again: boolean): Promise<void> {
+    this.#looking = true
+    this.#woke = false
     clearTimeout(this.#timer)
     try {
-      while (this.#again && !this.#closed) {
-        this.#again = false
+      for (let more = true; more && !this.#closed; ) {
         const drained = await this.thread.drainEvents(id)
-        this.#again ||= drained.more
         this.#deliver(drained)
+        ;({ more } = drained)
       }
-      if (!this.#closed) this.#timer = setTimeout(() => this.#lookAgain(id), SECOND_LOOK).unref()
     } catch (error) {
       this.#fail(error)
-    } finally {
-      this.#draining = false
     }
+    if (!this.#closed) this.#timer = setTimeout(() => this.#paused(id, again), PAUSE).unref()
+  }
+
+  #paused(id: number, again: boolean): void {
+    this.#looking = false
+    if (this.#woke) void this.#look(id, false)
+    else if (!again) this.#timer = setTimeout(() => void this.#look(id, true), SECOND_LOOK).unref()
   }
 
   #deliver({ events }: Drained): void {
     if (events.length > 0 && !this.#closed) this.listener(events)
-  }
-
-  #lookAgain(id: number): void {
-    if (this.#closed || this.#draining) return
-    this.thread.drainEvents(id).then((drained) => this.#deliver(drained), (error: unknown) => this.#fail(error))
   }
 
   #fail(error: unknown): void {

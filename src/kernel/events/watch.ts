@@ -13,11 +13,11 @@ export interface WatchOptions {
   namespaces?: 'host' | 'all'
   /** Ends the watch. */
   signal?: AbortSignal
-  /** Memory for events that have not been read yet, of each protocol. Default 4 MiB, about 3,000 link events. */
+  /** Memory for events that have not been read yet, of each protocol. Default 16 MiB, some 10,000 link events. */
   bufferBytes?: number
 }
 
-const DEFAULT_BUFFER = 4 * 1024 * 1024
+const DEFAULT_BUFFER = 16 * 1024 * 1024
 
 /** Events of the kernel. Never keeps the program running. */
 export class KernelWatch implements Disposable {
