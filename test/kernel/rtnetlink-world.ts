@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../../src/contracts/kernel-objects.js'
 import type { ObjectHandler } from '../../src/kernel/handler.js'
@@ -29,23 +30,57 @@ export class World implements Disposable {
   }
 
   create(object: KernelObject, replace = false): void {
-    handler(object.kind).create(object, this.session, replace)
-    this.session.flush()
+    this.#operation(() => handler(object.kind).create(object, this.session, replace))
   }
-  change<K extends RtnetlinkKind>(from: ObjectOf<K>, to: ObjectOf<K>): void {
-    handler(from.kind).change(from, to, this.session)
-    this.session.flush()
+  change(from: KernelObject, to: KernelObject): void {
+    this.#operation(() => handler(from.kind).change(from, to, this.session))
   }
   remove(object: KernelObject): void {
-    handler(object.kind).remove(object, this.session)
+    this.#operation(() => handler(object.kind).remove(object, this.session))
+  }
+  /** How many messages an operation takes; they are sent. */
+  messages(body: () => void): number {
+    const { outbox } = this.session
+    outbox.begin(0)
+    body()
+    outbox.end()
+    const count = outbox.written
+    this.session.flush()
+    return count
+  }
+  handler<K extends RtnetlinkKind>(kind: K): ObjectHandler<K> {
+    return rtnetlinkHandlers[kind] as unknown as ObjectHandler<K>
+  }
+  /** Like an operation of a transaction: what it has written when it throws is not sent. */
+  #operation(body: () => void): void {
+    const { outbox } = this.session
+    outbox.begin(0)
+    try {
+      body()
+      outbox.end()
+    } catch (error) {
+      outbox.takeBack()
+      throw error
+    }
     this.session.flush()
   }
   list<K extends RtnetlinkKind>(kind: K, at: Place): ObjectOf<K>[] {
-    return (rtnetlinkHandlers[kind] as unknown as ObjectHandler<K>).list?.(at, this.session) ?? []
+    return this.handler(kind).list?.(at, this.session) ?? []
   }
 
+  /** Runs a program inside. */
+  run(at: Place, program: string, ...args: string[]): string {
+    return execFileSync('ip', ['netns', 'exec', at.slice('/run/netns/'.length), program, ...args], { encoding: 'utf8' })
+  }
+  read(path: string): string {
+    return readFileSync(path, 'utf8')
+  }
   ip(at: Place, ...args: string[]): void {
     tool('ip', at, args)
+  }
+  /** Several commands of ip(8) in one process. */
+  batch(at: Place, ...commands: string[]): void {
+    execFileSync('ip', ['-n', at.slice('/run/netns/'.length), '-batch', '-'], { input: commands.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] })
   }
   tc(at: Place, ...args: string[]): void {
     tool('tc', at, args)
@@ -57,6 +92,15 @@ export class World implements Disposable {
   show(program: 'ip' | 'tc' | 'bridge', at: Place, ...args: string[]): Json[] {
     const text = tool(program, at, ['-j', '-d', ...args]).trim()
     return text === '' ? [] : (JSON.parse(text) as Json[])
+  }
+
+  /** Waits for what the kernel does a little later. */
+  until(condition: () => boolean): void {
+    const end = Date.now() + 15_000
+    while (!condition()) {
+      if (Date.now() > end) throw new Error(`did not happen: ${condition.toString()}`)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
   }
 
   [Symbol.dispose](): void {

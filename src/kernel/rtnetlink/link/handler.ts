@@ -36,7 +36,7 @@ function removeLink(link: LinkObject, context: TransactionContext): void {
   beginLink(writer, RTM_DELLINK, NLM_F_ACK, index)
   writer.end()
   context.forgetLink(link.at, link.name)
-  if (link.type === 'veth' && link.peer.name !== '') forgetPeer(link, context)
+  if (link.type === 'veth') forgetPeer(link, context)
 }
 
 /** The kernel cannot replace a link in one message (EOPNOTSUPP): it is changed where that is possible, and made anew where not. */

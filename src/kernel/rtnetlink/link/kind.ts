@@ -22,7 +22,7 @@ export interface LinkKind<L extends LinkObject = LinkObject> {
 export interface ParsedKind {
   /** The fields of the link that can be told from the message alone. */
   fields: Record<string, unknown>
-  /** Index of the lower link, where it is not IFLA_LINK that tells. */
+  /** Index of the lower link of a vxlan; of other links IFLA_LINK tells it. */
   parentIndex?: number
 }
 

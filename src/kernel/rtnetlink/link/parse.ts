@@ -57,7 +57,8 @@ export function parseLink(payload: Uint8Array): LinkFacts | undefined {
     kind: kindName,
     portOf: textOf(info[ifla.IFLA_INFO_SLAVE_KIND]),
     masterIndex: numberOrNone(table[ifla.IFLA_MASTER]),
-    parentIndex: parsed?.parentIndex ?? numberOrNone(table[ifla.IFLA_LINK]),
+    // Of a vxlan, IFLA_LINK is the link itself.
+    parentIndex: type === 'vxlan' ? parsed?.parentIndex : numberOrNone(table[ifla.IFLA_LINK]),
     parentNamespace: table[ifla.IFLA_LINK_NETNSID] === undefined ? undefined : i32(table[ifla.IFLA_LINK_NETNSID]!),
     type,
     fields,

@@ -8,6 +8,7 @@ import { PEER_NAMES, writeBirthSettings } from './settings.js'
 import { unchangeable } from './unchangeable.js'
 
 const VETH_INFO_PEER = 1
+const NUMBERED = 'nsid:'
 
 type Veth = LinkOf<'veth'>
 
@@ -36,4 +37,7 @@ export const veth: LinkKind<Veth> = {
 /** The peer as a link of its own, to be set up or changed like any other. */
 export const peerAsLink = (peer: VethPeer): LinkObject => ({ kind: 'link', type: 'existing', ...peer })
 
-export const forgetPeer = ({ peer }: Veth, context: TransactionContext): void => context.forgetLink(peer.at, peer.name)
+export function forgetPeer({ peer }: Veth, context: TransactionContext): void {
+  // A peer that was read from the kernel may be in a namespace that nobody here has a name for.
+  if (!peer.at.startsWith(NUMBERED)) context.forgetLink(peer.at, peer.name)
+}

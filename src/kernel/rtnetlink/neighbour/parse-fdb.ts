@@ -25,7 +25,7 @@ export function parseFdb(payload: Uint8Array): FdbFacts | undefined {
   const master = table[nd.NDA_MASTER]
   if (master !== undefined && u32(master) !== facts.index) facts.table = 'master'
   const state = u16(payload, 8)
-  if (state & nd.NUD_NOARP) facts.state = 'noarp'
-  else if ((state & nd.NUD_PERMANENT) === 0) facts.state = 'reachable'
+  // bridge(8) sets both of the others where it is told neither.
+  if ((state & nd.NUD_PERMANENT) === 0) facts.state = state & nd.NUD_NOARP ? 'noarp' : 'reachable'
   return facts
 }

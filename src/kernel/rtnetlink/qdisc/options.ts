@@ -52,10 +52,12 @@ function writeTbf(writer: MessageWriter, { rate, burst, latency = LATENCY }: Tbf
   integer(burst, 'burst', MAX_U32, 1)
   const waiting = Math.round((rate * integer(latency, 'latency')) / 1e6) + burst
   if (waiting > MAX_U32) throw invalid('latency', `${waiting} bytes would wait; the kernel counts to ${MAX_U32}`)
+  const ticks = Math.round((burst * 1e9) / rate / TICK)
+  if (ticks > MAX_U32) throw invalid('burst', `${burst} bytes would take longer than the 274 s that the kernel counts`)
   const start = writer.nestBegin(TCA_TBF_PARMS)
   writer.u8(0).u8(TC_LINKLAYER_ETHERNET).u16(0).u16(0).u16(0).u32(Math.min(rate, MAX_U32))
   writer.u32(0).u32(0).u32(0)
-  writer.u32(waiting).u32(Math.min(Math.round((burst * 1e9) / rate / TICK), MAX_U32)).u32(0)
+  writer.u32(waiting).u32(ticks).u32(0)
   writer.nestEnd(start)
   if (rate > MAX_U32) writer.attrU64(TCA_TBF_RATE64, BigInt(rate))
   writer.attrU32(TCA_TBF_BURST, burst)
@@ -65,11 +67,19 @@ function parseTbf(options: Uint8Array): Tbf {
   const table = attributeTable(options, 0, TCA_TBF_BURST)
   const parameters = table[TCA_TBF_PARMS] ?? new Uint8Array(TBF_PARMS_LENGTH)
   const rate = table[TCA_TBF_RATE64] === undefined ? u32(parameters, 8) : Number(u64(table[TCA_TBF_RATE64]))
-  // The kernel keeps the time that a burst takes, not its bytes: they come back rounded to a tick.
-  const burst = Math.round((u32(parameters, 28) * TICK * rate) / 1e9)
+  const burst = burstOf(u32(parameters, 28), rate)
   const waiting = u32(parameters, 24)
   const latency = rate === 0 ? 0 : Math.max(0, Math.round(((waiting - burst) * 1e6) / rate))
   return latency === LATENCY ? { type: 'tbf', rate, burst } : { type: 'tbf', rate, burst, latency }
+}
+
+/**
+ * The kernel keeps the time that a burst takes, rounded down, not its bytes. Where a tick is less than two bytes they can
+ * be told; above, any number of them that takes so many ticks is as good, and one from the middle gives the same again.
+ */
+function burstOf(ticks: number, rate: number): number {
+  const bytesPerTick = (TICK * rate) / 1e9
+  return bytesPerTick < 2 ? Math.ceil(ticks * bytesPerTick - 1e-6) : Math.round((ticks + 0.5) * bytesPerTick)
 }
 
 /** struct tc_netem_qopt: latency in ticks, packets that may wait, loss of 2^32, gap, duplicates, jitter. */

@@ -1,5 +1,5 @@
 import type { Place, RouteObject } from '../../../contracts/kernel-objects.js'
-import { ipSize } from '../../addresses.js'
+import { ipSize, isIpv6Text } from '../../addresses.js'
 import { kernelError } from '../../errors.js'
 import { NETLINK_ROUTE, type TransactionContext } from '../../handler.js'
 import { attrIp, familyOf } from '../address-attributes.js'
@@ -33,7 +33,9 @@ export function routeGet(context: TransactionContext, at: Place, destination: st
   const index = link === undefined ? undefined : context.linkIndex(at, link)
   const { replies, ...answer } = socket.request(RTM_GETROUTE, 0, (writer) => {
     const bits = ipSize(destination) * 8
-    writer.u8(familyOf(destination)).u8(bits).u8(source === undefined ? 0 : bits).u8(0).u8(0).u8(0).u8(0).u8(0).u32(RTM_F_LOOKUP_TABLE)
+    writer.u8(familyOf(destination)).u8(bits).u8(source === undefined ? 0 : bits).u8(0).u8(0).u8(0).u8(0).u8(0)
+    // IPv6 names the table in any case, and refuses to be asked for it.
+    writer.u32(isIpv6Text(destination) ? 0 : RTM_F_LOOKUP_TABLE)
     attrIp(writer, RTA_DST, destination, 'destination')
     if (source !== undefined) attrIp(writer, RTA_SRC, source, 'source')
     if (index !== undefined) writer.attrU32(RTA_OIF, index)

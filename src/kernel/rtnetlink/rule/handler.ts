@@ -3,16 +3,16 @@ import type { PolicyRuleObject, Place } from '../../../contracts/kernel-objects.
 import { AF_INET, AF_INET6 } from '../../addresses.js'
 import { kernelError } from '../../errors.js'
 import { NETLINK_ROUTE, type ObjectHandler, type TransactionContext } from '../../handler.js'
-import { NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL } from '../../netlink/writer.js'
+import { NLM_F_ACK, NLM_F_CREATE } from '../../netlink/writer.js'
 import { inNamespace } from '../describe-place.js'
 import { refuseUnknown } from '../input.js'
 import { RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from '../message-types.js'
 import { overlaps, sameRule } from './match.js'
 import { familyOfRule, writeRule } from './message.js'
-import { parseRule } from './parse.js'
+import { parseRule, priorityOf, type RuleFacts } from './parse.js'
 
-const { ESRCH } = constants.errno
-const CREATION = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
+const { EEXIST, ESRCH } = constants.errno
+const CREATION = NLM_F_ACK | NLM_F_CREATE
 const NAMES: ReadonlySet<string> = new Set<keyof PolicyRuleObject>([
   'kind', 'at', 'family', 'priority', 'from', 'to', 'iif', 'oif', 'mark', 'markMask', 'table', 'action', 'suppressPrefixLength', 'invert',
 ])
@@ -20,20 +20,29 @@ const NAMES: ReadonlySet<string> = new Set<keyof PolicyRuleObject>([
 export const policyRuleHandler: ObjectHandler<'policy-rule'> = {
   create(rule, context, replace) {
     refuseUnknown(rule, NAMES, 'a policy rule')
-    // Every field is part of what a rule is: to overwrite one is to leave it. The kernel would make a second one.
-    if (replace && listRules(rule.at, context, familyOfRule(rule)).some((present) => sameRule(present, rule))) return
-    send(rule, RTM_NEWRULE, CREATION, context)
+    // The kernel, asked for a new rule only (NLM_F_EXCL), takes one that says more for the same; asked to replace, it makes a second one.
+    if (dumpRules(rule.at, context, familyOfRule(rule)).every((present) => !isRule(present, rule))) send(rule, RTM_NEWRULE, CREATION, context)
+    else if (!replace) throw kernelError({ errno: EEXIST, operation: describeRule('create', rule) })
   },
   change(from, to, context) {
     refuseUnknown(to, NAMES, 'a policy rule')
     if (from.at === to.at && sameRule(from, to)) return
-    // Between the two there is never no rule.
+    // The new one first: there is never none.
     send(to, RTM_NEWRULE, CREATION, context)
     removeRule(from, context)
   },
   remove: removeRule,
-  list: (at, context) => [...listRules(at, context, AF_INET), ...listRules(at, context, AF_INET6)],
+  list: (at, context) =>
+    [AF_INET, AF_INET6].flatMap((family) =>
+      dumpRules(at, context, family).flatMap(({ facts }) => (facts === undefined ? [] : [{ kind: 'policy-rule', at, ...facts } as const])),
+    ),
   describe: describeRule,
+}
+
+/** A rule as the kernel sent it, and what it says if libcnm has words for that. */
+interface PresentRule {
+  payload: Uint8Array
+  facts?: RuleFacts
 }
 
 /**
@@ -41,26 +50,30 @@ export const policyRuleHandler: ObjectHandler<'policy-rule'> = {
  * the one that is meant, and would be taken for it, are removed as well and put back.
  */
 function removeRule(rule: PolicyRuleObject, context: TransactionContext): void {
-  const present = listRules(rule.at, context, familyOfRule(rule)).filter(({ priority }) => priority === rule.priority)
-  const position = present.findIndex((each) => sameRule(each, rule))
+  const present = dumpRules(rule.at, context, familyOfRule(rule)).filter(({ payload }) => priorityOf(payload) === rule.priority)
+  const position = present.findIndex((each) => isRule(each, rule))
   if (position < 0) throw kernelError({ errno: ESRCH, operation: describeRule('delete', rule) })
-  const inTheWay = present.slice(0, position).filter((each) => overlaps(rule, each))
-  for (const each of [...inTheWay, rule]) send(each, RTM_DELRULE, NLM_F_ACK, context)
-  for (const each of inTheWay) send(each, RTM_NEWRULE, CREATION, context)
+  const inTheWay = present.slice(0, position).filter(({ facts }) => facts === undefined || overlaps(rule, facts))
+  const writer = context.writer(rule.at, NETLINK_ROUTE)
+  for (const { payload } of inTheWay) writer.begin(RTM_DELRULE, NLM_F_ACK).raw(payload).end()
+  writeRule(writer, RTM_DELRULE, NLM_F_ACK, rule)
+  for (const { payload } of inTheWay) writer.begin(RTM_NEWRULE, CREATION).raw(payload).end()
 }
 
 function send(rule: PolicyRuleObject, type: number, flags: number, context: TransactionContext): void {
   writeRule(context.writer(rule.at, NETLINK_ROUTE), type, flags, rule)
 }
 
-function listRules(at: Place, context: TransactionContext, family: number): PolicyRuleObject[] {
-  const found = context.socket(at, NETLINK_ROUTE).dump(
+const isRule = ({ facts }: PresentRule, rule: PolicyRuleObject): boolean => facts !== undefined && sameRule(facts, rule)
+
+function dumpRules(at: Place, context: TransactionContext, family: number): PresentRule[] {
+  return context.socket(at, NETLINK_ROUTE).dump(
     RTM_GETRULE,
+    // struct fib_rule_hdr
     (writer) => writer.u8(family).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(0),
     // Where a family is missing, the kernel answers with all others.
-    ({ payload }) => (payload[0] === family ? parseRule(payload) : undefined),
+    ({ payload }) => (payload[0] === family ? { payload: payload.slice(), facts: parseRule(payload) } : undefined),
   )
-  return found.map((facts) => ({ kind: 'policy-rule', at, ...facts }))
 }
 
 function describeRule(action: 'create' | 'change' | 'delete', rule: PolicyRuleObject): string {

@@ -39,6 +39,8 @@ export function parseRule(payload: Uint8Array): RuleFacts | undefined {
   return facts
 }
 
+export const priorityOf = (payload: Uint8Array): number => number(attributeTable(payload, HEADER, fra.FRA_PRIORITY), fra.FRA_PRIORITY)
+
 function readMark(facts: RuleFacts, table: readonly (Uint8Array | undefined)[]): void {
   if (table[fra.FRA_FWMARK] === undefined && table[fra.FRA_FWMASK] === undefined) return
   facts.mark = number(table, fra.FRA_FWMARK)
