@@ -1,10 +1,12 @@
 import { Address4, Address6 } from 'ip-address'
 import { CnmError } from '../contracts/errors.js'
-import type { Lease } from '../contracts/ipam-driver.js'
+import type { AddressRequest, IpamDriver, Lease, PreparedChange } from '../contracts/ipam-driver.js'
 import type { EndpointAddressRecord, PoolRecord } from '../contracts/records.js'
-import { ipamDriver, type Core } from './core.js'
+import type { StoreChange } from '../contracts/store.js'
+import { ipamDriver, recordKey, type Core } from './core.js'
+import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
-import { tolerant, withoutPrefix } from './pools.js'
+import { isGone, tolerant, withoutPrefix } from './pools.js'
 import type { Undo } from './undo.js'
 
 /** Whether an address lies in a subnet. Both in text; an address of the other family does not. */
@@ -15,38 +17,58 @@ export function contains(subnet: string, address: string): boolean {
     : new Address4(address).isInSubnet(new Address4(subnet))
 }
 
-/** One address of each family (or the static ones asked for), with their undo. */
-export async function takeAddresses(
+/** Addresses that an endpoint is about to have, and what must be committed with its record for them to be its own. */
+export interface PreparedAddresses {
+  addresses: EndpointAddressRecord[]
+  changes: StoreChange[]
+  committed(): void
+}
+
+/**
+ * One address of each family (or the static ones asked for). Drivers that can give them in the commit of the endpoint's
+ * record do: then there is no moment in which an address has no owner.
+ */
+export async function prepareAddresses(
   network: Network,
   owner: string,
   request: { name: string; mac: string; addresses: readonly string[] },
   undo: Undo,
-): Promise<EndpointAddressRecord[]> {
+): Promise<PreparedAddresses> {
   const { core, record } = network
   const assigned = assign(network.name, record.pools, request.addresses)
-  const taken: EndpointAddressRecord[] = []
-  if (record.pools.length === 0) return taken
+  const prepared: PreparedAddresses = { addresses: [], changes: [], committed: () => undefined }
+  if (record.pools.length === 0) return prepared
   const ipam = ipamDriver(core, record.ipamDriver)
+  const inCommit = core.sharesStore(ipam)
   for (const { pool, address } of assigned) {
-    const lease: Lease = await ipam.requestAddress({
-      pool: pool.id,
-      owner,
-      purpose: 'endpoint',
-      address,
-      mac: request.mac,
-      name: request.name,
-    })
-    undo.push(() => ipam.releaseAddress(pool.id, withoutPrefix(lease.address), owner))
+    const wanted: AddressRequest = { pool: pool.id, owner, purpose: 'endpoint', address, mac: request.mac, name: request.name }
+    const lease = inCommit ? await prepareOne(ipam, wanted, prepared, undo) : await takeOne(ipam, wanted, undo)
     if (lease.address === '') continue
-    taken.push({
-      pool: pool.id,
-      address: lease.address,
-      family: pool.family,
-      gateway: pool.gateway ?? lease.gateway,
-      static: address !== undefined,
-    })
+    const gateway = pool.gateway ?? lease.gateway
+    prepared.addresses.push({ pool: pool.id, address: lease.address, family: pool.family, gateway, static: address !== undefined })
   }
-  return taken
+  return prepared
+}
+
+async function takeOne(ipam: IpamDriver, request: AddressRequest, undo: Undo): Promise<Lease> {
+  const lease = await ipam.requestAddress(request)
+  undo.push(() => ipam.releaseAddress(request.pool, withoutPrefix(lease.address), request.owner))
+  return lease
+}
+
+async function prepareOne(ipam: IpamDriver, request: AddressRequest, prepared: PreparedAddresses, undo: Undo): Promise<Lease> {
+  const change = await ipam.prepareAddress!(request)
+  let isCommitted = false
+  // Once committed it is taken back with the endpoint's record.
+  undo.push(() => (isCommitted ? undefined : change.abandoned()))
+  prepared.changes.push(...change.changes)
+  const { committed } = prepared
+  prepared.committed = () => {
+    committed()
+    change.committed()
+    isCommitted = true
+  }
+  return change.lease
 }
 
 /** Static addresses go to their subnets; each family without one gets a dynamic address from its first subnet. */
@@ -73,13 +95,42 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
   return assigned
 }
 
-export async function giveAddressesBack(
+/** Forgets an endpoint: its record and its addresses, in one commit where the IPAM driver can. */
+export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[], others: readonly StoreChange[] = []): Promise<void> {
+  const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) }))]
+  const releases: PreparedChange[] = []
+  for (const { id, network, record } of endpoints) {
+    if (record.addresses.length === 0) continue
+    const ipam = ipamDriver(core, network.record.ipamDriver)
+    for (const { pool, address } of record.addresses) {
+      const release = await prepareRelease(core, ipam, pool, withoutPrefix(address), id)
+      if (release !== undefined) releases.push(release)
+    }
+  }
+  try {
+    await core.store.commit([...changes, ...releases.flatMap((release) => release.changes)])
+  } catch (error) {
+    for (const release of releases) release.abandoned()
+    throw error
+  }
+  for (const release of releases) release.committed()
+}
+
+async function prepareRelease(
   core: Core,
-  ipamName: string,
+  ipam: IpamDriver,
+  pool: string,
+  address: string,
   owner: string,
-  addresses: readonly EndpointAddressRecord[],
-): Promise<void> {
-  if (addresses.length === 0) return
-  const ipam = ipamDriver(core, ipamName)
-  await Promise.all(addresses.map(({ pool, address }) => tolerant(ipam.releaseAddress(pool, withoutPrefix(address), owner))))
+): Promise<PreparedChange | undefined> {
+  if (!core.sharesStore(ipam)) {
+    await tolerant(ipam.releaseAddress(pool, address, owner))
+    return undefined
+  }
+  try {
+    return await ipam.prepareRelease!(pool, address, owner)
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
 }

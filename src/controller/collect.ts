@@ -13,6 +13,8 @@ export interface Collected {
   objects: string[]
   /** Addresses that no endpoint has. */
   addresses: string[]
+  /** Subnets that no network has. */
+  pools: string[]
 }
 
 /** Removes what carries the instance's name but belongs to no record. */
@@ -21,7 +23,8 @@ export async function collectGarbage(core: Core): Promise<Collected> {
   if (orphans.length > 0)
     await core.kernel.transaction(order(orphans.map((object): Operation => ({ do: 'delete', object, missing: 'ignore' }))))
   await dropEnvironments(core)
-  return { objects: orphans.map(identity), addresses: await releaseOrphanedLeases(core) }
+  const addresses = await releaseOrphanedLeases(core)
+  return { objects: orphans.map(identity), addresses, pools: await releaseOrphanedPools(core) }
 }
 
 /** Links with our alias, namespaces with our prefix, and what is in our firewall table. */
@@ -44,6 +47,21 @@ async function dropEnvironments(core: Core): Promise<void> {
   const known = new Set(core.sandboxes.list().map(({ environment }) => environment.directory))
   for (const folder of await core.kernel.namespaces(`${RUN_DIRECTORY}/${core.instance}/`))
     if (!known.has(folder)) await core.kernel.dropEnvironment(folder)
+}
+
+/** A creation that ended between taking a subnet and writing the network's record. Other hosts' pools are not ours to judge. */
+async function releaseOrphanedPools(core: Core): Promise<string[]> {
+  const freed: string[] = []
+  for (const ipam of core.ipam.values()) {
+    for (const { id, space, owner, subnet } of (await ipam.pools?.()) ?? []) {
+      if (space !== 'local' || core.networks.find(owner) !== undefined) continue
+      for (const lease of (await ipam.leases?.(id)) ?? [])
+        await tolerant(ipam.releaseAddress(id, withoutPrefix(lease.address), lease.owner))
+      await tolerant(ipam.releasePool(id))
+      freed.push(subnet)
+    }
+  }
+  return freed
 }
 
 async function releaseOrphanedLeases(core: Core): Promise<string[]> {

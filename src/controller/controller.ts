@@ -52,10 +52,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   static async open(options: ControllerOptions = {}): Promise<Controller> {
     const events: Forwarding = { to: undefined }
-    const { core, close } = await openCore(
-      options,
-      (name, ...event) => void (events.to as { emit: Emit } | undefined)?.emit(name, ...event),
-    )
+    const { core, close } = await openCore(options, (name, ...event) => tell(events, name, event))
     return new Controller(core, events, close)
   }
 
@@ -104,6 +101,17 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 /** Where the core's events go; they begin before the controller exists. */
 interface Forwarding {
   to: Controller | undefined
+}
+
+/** A listener that throws is its owner's affair: the operation that told it goes on. */
+function tell<K extends keyof ControllerEvents>(events: Forwarding, name: K, event: ControllerEvents[K]): void {
+  try {
+    ;(events.to as { emit: Emit } | undefined)?.emit(name, ...event)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }
 
 function view<T extends Network | Sandbox>(collection: Core['networks'] | Core['sandboxes'], unused: (object: T) => boolean): View<T> {

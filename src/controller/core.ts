@@ -28,6 +28,8 @@ export interface Core {
   readonly store: Store
   readonly drivers: DriverRegistry
   readonly ipam: ReadonlyMap<string, IpamDriver>
+  /** Whether an IPAM driver keeps its leases in this store and can change them in a commit of ours. */
+  sharesStore(ipam: IpamDriver): boolean
   readonly ports: Ports
   readonly names: NameService
   readonly serial: Serial
@@ -46,11 +48,11 @@ type StoredRecord = AnyRecord[keyof AnyRecord]
 export const recordKey = (record: Pick<StoredRecord, 'kind' | 'id'>): string => `${record.kind}/${record.id}`
 export const ownerOf = (record: Pick<StoredRecord, 'kind' | 'id'>): Owner => `${record.kind}/${record.id}`
 
+export const putRecord = (record: StoredRecord): StoreChange => ({ put: recordKey(record), value: record as unknown as JsonValue })
+
 /** Writes records, all or none; with `forget`, deletes others in the same commit. */
 export async function save(core: Core, records: readonly StoredRecord[], forget: readonly StoredRecord[] = []): Promise<void> {
-  const changes: StoreChange[] = records.map((record) => ({ put: recordKey(record), value: record as unknown as JsonValue }))
-  for (const record of forget) changes.push({ delete: recordKey(record) })
-  await core.store.commit(changes)
+  await core.store.commit([...records.map(putRecord), ...forget.map((record) => ({ delete: recordKey(record) }))])
 }
 
 export function ipamDriver(core: Core, name: string): IpamDriver {

@@ -1,7 +1,7 @@
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
-import { takeAddresses } from './addresses.js'
-import { abortable, save } from './core.js'
+import { prepareAddresses } from './addresses.js'
+import { abortable, putRecord } from './core.js'
 import { readEndpointOptions } from './endpoint-options.js'
 import { Endpoint } from './endpoint.js'
 import { checkName, newId, newMac } from './identifiers.js'
@@ -50,14 +50,11 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
       description: [],
       gateways: [],
     }
-    record.addresses = await takeAddresses(
-      network,
-      record.id,
-      { name: record.name, mac: record.mac, addresses: options.addresses ?? [] },
-      undo,
-    )
-    await save(core, [record])
-    undo.push(() => save(core, [], [record]))
+    const wanted = { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }
+    const prepared = await prepareAddresses(network, record.id, wanted, undo)
+    record.addresses = prepared.addresses
+    await core.store.commit([putRecord(record), ...prepared.changes])
+    prepared.committed()
     const endpoint = new Endpoint(core, record, network, parsed)
     network.endpointsByName.set(record.name, endpoint)
     core.endpoints.set(record.id, endpoint)

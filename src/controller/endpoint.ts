@@ -1,8 +1,8 @@
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointView, PortView } from '../contracts/network-driver.js'
 import type { EndpointRecord } from '../contracts/records.js'
-import { giveAddressesBack } from './addresses.js'
-import { save, type Core } from './core.js'
+import { forgetEndpoints } from './addresses.js'
+import type { Core } from './core.js'
 import { joinSandbox, leaveSandbox } from './endpoint-join.js'
 import { inspectEndpoint, type EndpointInspection } from './inspect.js'
 import type { Network } from './network.js'
@@ -112,9 +112,7 @@ export class Endpoint {
           object: `endpoint ${this.name}`,
         })
       }
-      await save(core, [{ ...this.record, phase: 'deleting' }])
-      await this.discard()
-      await save(core, [], [this.record])
+      await forgetEndpoints(core, [this])
       this.forget()
     })
   }
@@ -123,10 +121,6 @@ export class Endpoint {
     return inspectEndpoint(this)
   }
 
-  /** @internal gives the addresses back */
-  async discard(): Promise<void> {
-    await giveAddressesBack(this.core, this.network.record.ipamDriver, this.id, this.record.addresses)
-  }
   /** @internal the record is gone: so is the object */
   forget(): void {
     this.core.endpoints.delete(this.id)

@@ -1,4 +1,5 @@
 import type { EndpointRecord } from '../contracts/records.js'
+import { forgetEndpoints } from './addresses.js'
 import { ipamDriver, ownerOf, save, type Core } from './core.js'
 import { withoutSandbox } from './endpoint-join.js'
 import type { Endpoint } from './endpoint.js'
@@ -48,8 +49,7 @@ async function takeOut(core: Core, endpoint: Endpoint, sandbox: Sandbox): Promis
 }
 
 async function removeEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
-  await endpoint.discard()
-  await save(core, [], [endpoint.record])
+  await forgetEndpoints(core, [endpoint])
   endpoint.forget()
 }
 

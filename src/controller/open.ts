@@ -99,7 +99,9 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
   }))
   undo.push(async () => throwAll(await drivers.stop()))
   const ipam = new Map<string, IpamDriver>()
-  for (const driver of [...(await builtInIpam(store, options.defaultPools)), ...(options.ipam ?? [])]) {
+  const builtIn = await builtInIpam(store, options.defaultPools)
+  const inOurStore = new Set(builtIn.filter((driver) => driver.prepareAddress !== undefined && driver.prepareRelease !== undefined))
+  for (const driver of [...builtIn, ...(options.ipam ?? [])]) {
     ipam.set(driver.name, driver)
     await driver.start?.()
     undo.push(() => driver.stop?.())
@@ -112,6 +114,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     store,
     drivers,
     ipam,
+    sharesStore: (driver) => inOurStore.has(driver),
     ports: new Ports(kernel),
     get names() {
       return names

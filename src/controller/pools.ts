@@ -97,11 +97,13 @@ export async function givePoolsBack(ipam: IpamDriver, networkId: string, pools: 
 
 const GONE = new Set(['ERR_CNM_POOL_NOT_FOUND', 'ERR_CNM_ADDRESS_NOT_FOUND'])
 
+export const isGone = (error: unknown): boolean => error instanceof CnmError && GONE.has(error.code)
+
 export async function tolerant(release: Promise<void>): Promise<void> {
   try {
     await release
   } catch (error) {
-    if (!(error instanceof CnmError) || !GONE.has(error.code)) throw error
+    if (!isGone(error)) throw error
   }
 }
 

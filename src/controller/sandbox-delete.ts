@@ -1,4 +1,5 @@
-import { ownerOf, save, type Changes } from './core.js'
+import { forgetEndpoints } from './addresses.js'
+import { ownerOf, recordKey, save, type Changes } from './core.js'
 import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import type { OperationOptions } from './options.js'
 import type { Sandbox } from './sandbox.js'
@@ -27,9 +28,8 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
       endpoint.record = withoutSandbox(left)
       await core.names.changed(endpoint, sandbox)
       await releasePorts(endpoint, left)
-      await endpoint.discard()
     }
-    await save(core, [], [record, ...endpoints.map((endpoint) => endpoint.record)])
+    await forgetEndpoints(core, endpoints, [{ delete: recordKey(record) }])
     for (const endpoint of endpoints) endpoint.forget()
     core.sandboxes.remove(sandbox)
   })
