@@ -1,13 +1,17 @@
 import type { KernelObject, KernelObjectKind, LinkObject, Place } from '../../contracts/kernel-objects.js'
 import type { Operation } from '../../contracts/operations.js'
 import { handlerOf } from '../handlers.js'
-import { changed } from './before.js'
+import { changed, isSetting } from './before.js'
 import { identity } from './identity.js'
 import type { Session } from './session.js'
 
 /** What the kernel removes by itself along with something else, in the order in which it is put back. */
 const KINDS: readonly KernelObjectKind[] = ['address', 'route', 'neighbour', 'fdb', 'bridge-vlan', 'bridge-port']
-const CONNECTED: readonly KernelObjectKind[] = ['address', 'route']
+const CONNECTED: readonly KernelObjectKind[] = ['address', 'route', 'neighbour']
+
+const RTPROT_KERNEL = 2
+/** Bit of the first byte of a MAC. */
+const MULTICAST = 1
 
 interface Risk {
   at: Place
@@ -15,8 +19,9 @@ interface Risk {
 }
 
 /**
- * Where the kernel may remove more than an operation says: an address takes routes along, a link that goes down its
- * routes and IPv6 addresses, one that leaves a bridge its entries there, a parameter that turns IPv6 off its addresses.
+ * Where the kernel may remove more than an operation says: an address takes routes along, the last one neighbours too;
+ * a link that goes down its routes and IPv6 addresses, one that leaves a bridge its entries there; a parameter that
+ * turns IPv6 off its addresses.
  */
 export function risk(operation: Operation, before: KernelObject | undefined): Risk | undefined {
   const object = operation.do === 'change' ? operation.from : operation.object
@@ -36,14 +41,26 @@ function disturbs(before: LinkObject, after: LinkObject): boolean {
 export function snapshot({ at, kinds }: Risk, session: Session): () => void {
   const before = kinds.map((kind) => ({ kind, objects: list(kind, at, session) }))
   return () => {
+    let failure: { error: unknown } | undefined
     for (const { kind, objects } of before) {
-      const present = new Set(list(kind, at, session).map(identity))
-      for (const object of objects.filter((each) => !present.has(identity(each))).sort(byDependence)) {
-        handlerOf(kind).create(object, session, true)
+      const present = new Map(list(kind, at, session).map((object) => [identity(object), object]))
+      for (const object of [...objects].sort(byDependence)) {
+        try {
+          putBack(object, present.get(identity(object)), session)
+        } catch (error) {
+          failure ??= { error }
+        }
       }
       session.flush()
     }
+    if (failure !== undefined) throw failure.error
   }
+}
+
+function putBack(object: KernelObject, present: KernelObject | undefined, session: Session): void {
+  const handler = handlerOf(object.kind)
+  if (present === undefined) handler.create(object, session, true)
+  else if (isSetting(object)) handler.change(present, object, session)
 }
 
 /** Routes through a gateway need the route to the gateway. */
@@ -52,4 +69,12 @@ function byDependence(a: KernelObject, b: KernelObject): number {
   return depends(a) - depends(b)
 }
 
-const list = (kind: KernelObjectKind, at: Place, session: Session): KernelObject[] => handlerOf(kind).list?.(at, session) ?? []
+function list(kind: KernelObjectKind, at: Place, session: Session): KernelObject[] {
+  return (handlerOf(kind).list?.(at, session) ?? []).filter(isSomebodys)
+}
+
+/** Routes that the kernel makes for addresses, and multicast memberships, come back by themselves. */
+function isSomebodys(object: KernelObject): boolean {
+  if (object.kind === 'route') return object.protocol !== RTPROT_KERNEL
+  return object.kind !== 'fdb' || (parseInt(object.mac, 16) & MULTICAST) === 0
+}

@@ -1,7 +1,7 @@
 import type { KernelObject } from '../../contracts/kernel-objects.js'
 import type { Operation } from '../../contracts/operations.js'
 import { describe, handlerOf } from '../handlers.js'
-import { changed } from './before.js'
+import { changed, isSetting } from './before.js'
 import type { Session } from './session.js'
 import type { UndoStep } from './undo.js'
 
@@ -20,7 +20,8 @@ export function inverse(operation: Operation, before: KernelObject | undefined, 
 function putBack(operation: Operation, before: KernelObject, session: Session): UndoStep {
   const handler = handlerOf(before.kind)
   const step = { words: describe('change', before), way: 'restore' } as const
-  if (before.kind !== 'link') return { ...step, run: () => handler.create(before, session, true) }
+  // Settings are never absent: what is not said of them stays, unless they are led back.
+  if (before.kind !== 'link' && !isSetting(before)) return { ...step, run: () => handler.create(before, session, true) }
   const [from, to] = operation.do === 'change' ? [operation.from, operation.to] : [operation.object, operation.object]
   return { ...step, run: () => handler.change(changed(before, from, to), before, session) }
 }
