@@ -158,6 +158,7 @@ const RECURSION_DESIRED = 0x100
 /** A UDP client inside a sandbox. */
 export interface Client {
   socket: Socket
+  server: { address: string; port: number }
   /** Sends bytes and waits for the answer with the same id. */
   exchange(bytes: Buffer, milliseconds?: number): Promise<Buffer | undefined>
   ask(name: string, type: string, options?: Ask): Promise<Reply>
@@ -173,7 +174,7 @@ export async function udpClient(kernel: Kernel, at: string, server = { address: 
   await listening
   const waiting = new Map<number, (bytes: Buffer) => void>()
   socket.on('message', (bytes) => {
-    const id = bytes.readUInt16BE(0)
+    const id = bytes.length < 2 ? -1 : bytes.readUInt16BE(0)
     waiting.get(id)?.(bytes)
     waiting.delete(id)
   })
@@ -188,6 +189,7 @@ export async function udpClient(kernel: Kernel, at: string, server = { address: 
     })
   return {
     socket,
+    server,
     exchange,
     async ask(name, type, options) {
       const answer = await exchange(question(name, type, options))
