@@ -31,6 +31,8 @@ export interface TransactionContext {
   namespaceFd(at: Place): number
   /** Runs `body` with the calling thread inside the namespace. */
   inside<T>(at: Place, body: () => T): T
+  /** What a handler remembers while this context lasts: one instance of its class, made at first use. */
+  note<T extends object>(kind: new () => T): T
 }
 
 /**

@@ -38,6 +38,7 @@ export class Session implements TransactionContext {
   readonly outbox: Outbox
   #byPlace = new Map<Place, Site>()
   #byKey = new Map<string, Site>()
+  #notes = new Map<new () => object, object>()
 
   constructor(readonly resources: Resources) {
     this.outbox = new Outbox((_owner, { errno, text }) => (errno === 0 ? undefined : new Refused(errno, text)), resources.memory)
@@ -93,6 +94,21 @@ export class Session implements TransactionContext {
     return this.#socketOf(this.site(at), protocol)
   }
 
+  /** The same, for looking at the kernel as it is: asking for a socket does not send what waits. */
+  unflushed(): TransactionContext {
+    return {
+      socket: (at, protocol) => this.#socketOf(this.site(at), protocol),
+      flush: () => undefined,
+      writer: (at, protocol) => this.writer(at, protocol),
+      linkIndex: (at, name) => this.linkIndex(at, name),
+      newLinkIndex: (at, name, wanted) => this.newLinkIndex(at, name, wanted),
+      forgetLink: (at, name) => this.forgetLink(at, name),
+      linkName: (at, index) => this.linkName(at, index),
+      namespaceFd: (at) => this.namespaceFd(at),
+      inside: (at, body) => this.inside(at, body),
+    }
+  }
+
   /** A socket for questions that do not depend on what waits to be sent. */
   routeSocket(site: Site): NetlinkSocket {
     return this.#socketOf(site, NETLINK_ROUTE)
@@ -120,6 +136,12 @@ export class Session implements TransactionContext {
 
   inside<T>(at: Place, body: () => T): T {
     return this.resources.namespaces.inside(this.site(at).namespace, body)
+  }
+
+  note<T extends object>(kind: new () => T): T {
+    const note = this.#notes.get(kind) ?? new kind()
+    this.#notes.set(kind, note)
+    return note as T
   }
 
   links(site: Site): LinkIndexes {

@@ -21,9 +21,37 @@ export function requirePresent(object: RouteObject, context: TransactionContext,
   if ((object.metric ?? 0) !== 0 || familyOfRoute(object) !== AF_INET) return
   const found = ask(object, context)
   if (found !== undefined && isRoute(found, object, context)) return
-  const { table = MAIN_TABLE, protocol = USUAL_PROTOCOL, type = 'unicast' } = object
-  const candidates = dumpRoutes(context, object.at, { family: 4, table, protocol: protocol || undefined, type })
-  if (!candidates.some((facts) => isRoute(facts, object, context))) throw kernelError({ errno: ESRCH, operation })
+  if (!context.note(ListedRoutes).take(object, context)) throw kernelError({ errno: ESRCH, operation })
+}
+
+/** Routes without metric, as listed once for many removals. */
+class ListedRoutes {
+  /** By place and table, then by destination. */
+  #tables = new Map<string, Map<string, RouteFacts[]>>()
+
+  /** Whether the route is there; it is taken for removed then. */
+  take(object: RouteObject, context: TransactionContext): boolean {
+    const { at, table = MAIN_TABLE } = object
+    const key = `${at} ${table}`
+    const known = this.#tables.get(key)
+    if (known !== undefined && takeFrom(known, object, context)) return true
+    const routes = new Map<string, RouteFacts[]>()
+    for (const facts of dumpRoutes(context, at, { family: 4, table })) {
+      if (facts.metric !== 0) continue
+      const others = routes.get(facts.destination)
+      if (others === undefined) routes.set(facts.destination, [facts])
+      else others.push(facts)
+    }
+    this.#tables.set(key, routes)
+    return takeFrom(routes, object, context)
+  }
+}
+
+function takeFrom(routes: ReadonlyMap<string, RouteFacts[]>, object: RouteObject, context: TransactionContext): boolean {
+  const candidates = routes.get(canonicalDestination(object.destination)) ?? []
+  const index = candidates.findIndex((facts) => isRoute(facts, object, context))
+  if (index >= 0) candidates.splice(index, 1)
+  return index >= 0
 }
 
 /** The longest match for the destination's first address is mostly the route itself, and spares a dump. */
