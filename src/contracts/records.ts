@@ -116,6 +116,8 @@ export interface SandboxRecord {
   namespace: string
   /** The namespace was made by us and goes with the sandbox. */
   owned: boolean
+  /** The namespace was somebody else's and is gone: nothing can join any more. */
+  lost?: boolean
   hostname: string
   dns: { servers: string[]; search: string[]; options: string[] }
   extraHosts: Record<string, string>

@@ -10,6 +10,7 @@ import type { NetworkOptions, SandboxOptions } from './options.js'
 import { reconcile } from './reconcile.js'
 import { createSandbox } from './sandbox-create.js'
 import type { Sandbox } from './sandbox.js'
+import { readStatus, type ControllerStatus } from './status.js'
 import type { ControllerEvents } from './events.js'
 import type { Filters } from './filters.js'
 
@@ -86,6 +87,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   collect(): Promise<Collected> {
     this.#core.alive()
     return collectGarbage(this.#core)
+  }
+
+  /** Healthy, or degraded with the reasons. Reads the kernel as {@link check} does. */
+  status(): Promise<ControllerStatus> {
+    this.#core.alive()
+    return readStatus(this.#core)
   }
 
   /** Ends what is under way, then lets go; networks and sandboxes stay as they are. */

@@ -66,7 +66,9 @@ export class NameService {
     if (resolver === undefined || !endpoint.network.guardedDriver.capabilities.resolver) return
     const joined = endpoint.record.sandbox !== undefined
     resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
-    if (sandbox.record.resolver !== undefined) resolver.changeSandbox(sandbox.id, await this.#view(sandbox))
+    // A sandbox that is being deleted asks nothing any more.
+    const { resolver: served, phase } = sandbox.record
+    if (served !== undefined && phase === 'ready') resolver.changeSandbox(sandbox.id, await this.#view(sandbox))
   }
 
   addNetwork(network: Network): void {

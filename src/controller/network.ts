@@ -113,16 +113,6 @@ export class Network {
     return networkView(this.record, this.driverOptions)
   }
 
-  /** @internal addresses, with prefix, of the joined endpoints that have this name in lower case */
-  addressesOf(name: string): string[] {
-    return this.endpoints.flatMap((endpoint) => {
-      const { sandbox } = endpoint
-      if (sandbox === undefined) return []
-      const names = [endpoint.name, sandbox.name, sandbox.id.slice(0, 12), ...endpoint.aliases]
-      return names.some((known) => known.toLowerCase() === name) ? endpoint.addresses : []
-    })
-  }
-
   /** @internal what the driver knows of the host; read once, and again after {@link forgetFacts} */
   async facts(): Promise<HostFacts> {
     this.#facts ??= await this.core.hostFacts(this.guardedDriver.hostLinks(this.view()))

@@ -3,6 +3,8 @@ import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/reco
 import { canonical } from '../engine/canonical.js'
 import { collectGarbage } from './collect.js'
 import { ownerOf, save, type Core } from './core.js'
+import { CnmError } from '../contracts/errors.js'
+import { withoutSandbox } from './endpoint-join.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
 import { Network } from './network.js'
@@ -22,6 +24,7 @@ export async function recover(core: Core): Promise<void> {
   for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
   for (const record of records.endpoint) await addEndpoint(core, record)
   if (served(core).length > 0) await core.names.load()
+  await leaveLostNamespaces(core)
   core.engine.adopt(descriptions(core))
   await reconcile(core, interrupted(core))
   await finishInterrupted(core)
@@ -29,6 +32,32 @@ export async function recover(core: Core): Promise<void> {
   await serveAgain(core)
   await holdPorts(core)
 }
+
+/** Somebody else's namespace that is gone: what was joined to it has left; its host side is collected as garbage. */
+async function leaveLostNamespaces(core: Core): Promise<void> {
+  for (const sandbox of core.sandboxes.list()) {
+    const { namespace, owned } = sandbox.record
+    if (owned || namespace === 'host' || (await exists(core, namespace))) continue
+    for (const endpoint of sandbox.endpoints) {
+      endpoint.record = withoutSandbox(endpoint.record)
+      sandbox.joined.delete(endpoint)
+      await save(core, [endpoint.record])
+    }
+    const { resolver: _resolver, ...rest } = sandbox.record
+    sandbox.record = { ...rest, lost: true }
+    await save(core, [sandbox.record])
+    core.events.emit('warning', { message: `sandbox ${sandbox.name}: its namespace ${namespace} is gone`, about: sandbox.id })
+  }
+}
+
+const exists = (core: Core, namespace: string): Promise<boolean> =>
+  core.kernel.checkNamespace(namespace).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof CnmError && error.code === 'ERR_CNM_NAMESPACE_NOT_FOUND') return false
+      throw error
+    },
+  )
 
 /** The resolver's sockets went with the process that had them. On other ports than before, the redirect changes. */
 async function serveAgain(core: Core): Promise<void> {

@@ -1,20 +1,28 @@
+import { lookup } from 'node:dns/promises'
 import { CnmError } from '../contracts/errors.js'
 import { abortable } from './core.js'
 import type { OperationOptions } from './options.js'
-import { withoutPrefix } from './pools.js'
 import type { Sandbox } from './sandbox.js'
+import { askResolver } from './stub-resolver.js'
 
-/** Addresses of a name as the sandbox knows it: its hosts file, then the names on its networks. */
+/** Addresses of a name as programs in the sandbox get them: its hosts file first, then its resolver. */
 export async function resolveIn(sandbox: Sandbox, name: string, { signal }: OperationOptions): Promise<string[]> {
   abortable(signal, `resolve ${name}`)
   const wanted = name.toLowerCase().replace(/\.$/, '')
   if (wanted === 'localhost' || wanted === sandbox.hostname.toLowerCase()) return ['127.0.0.1']
   const extra = Object.entries(sandbox.record.extraHosts).find(([host]) => host.toLowerCase() === wanted)
   if (extra !== undefined) return [extra[1]]
-  const addresses = sandbox.endpoints.flatMap(({ network }) => network.addressesOf(wanted))
-  if (addresses.length > 0) return addresses.map(withoutPrefix)
+  const addresses = await ask(sandbox, wanted, signal)
+  if (addresses.length > 0) return addresses
   throw new CnmError('ERR_CNM_NAME_NOT_FOUND', `sandbox ${sandbox.name}: no address for ${name}`, {
     object: `sandbox ${sandbox.name}`,
     field: 'host',
   })
+}
+
+async function ask(sandbox: Sandbox, name: string, signal?: AbortSignal): Promise<string[]> {
+  if (sandbox.record.resolver !== undefined) return askResolver(sandbox, name, signal)
+  if (sandbox.record.namespace !== 'host') return []
+  const found = await lookup(name, { all: true }).catch(() => [])
+  return found.map(({ address }) => address)
 }

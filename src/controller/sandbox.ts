@@ -136,6 +136,7 @@ export class Sandbox {
     const routes = chooseDefaultRoutes(this.endpoints)
     const names = this.core.names.describe(this)
     if (at === 'host') return routes
+    if (this.record.lost) return []
     const loopback: KernelObject = { kind: 'link', at, name: 'lo', type: 'existing', up: true }
     return [...(owned ? [{ kind: 'namespace', at } as const] : []), loopback, ...routes, ...names]
   }
@@ -157,7 +158,7 @@ export class Sandbox {
 
   /** @internal @throws CnmError ERR_CNM_SANDBOX_NOT_FOUND */
   refuseGone(): void {
-    if (this.core.sandboxes.find(this.id) === this && this.record.phase === 'ready') return
+    if (this.core.sandboxes.find(this.id) === this && this.record.phase === 'ready' && !this.record.lost) return
     throw new CnmError('ERR_CNM_SANDBOX_NOT_FOUND', `sandbox ${this.name} is gone`, { object: `sandbox ${this.name}` })
   }
 }

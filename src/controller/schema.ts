@@ -78,6 +78,7 @@ const SCHEMAS = {
     ...head,
     namespace: v.string(),
     owned: v.boolean(),
+    lost: v.optional(v.boolean()),
     hostname: v.string(),
     dns: v.strictObject({ servers: v.array(v.string()), search: v.array(v.string()), options: v.array(v.string()) }),
     extraHosts: texts,

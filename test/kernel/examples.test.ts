@@ -1,0 +1,46 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { leftBehind, takeCensus, type Census } from '../census.js'
+import { needs, needsPrivileges } from '../tools.js'
+
+const run = (example: string, env: Record<string, string>): string =>
+  execFileSync(process.execPath, ['--import', 'tsx', `examples/${example}.ts`], { encoding: 'utf8', env: { ...process.env, ...env } })
+
+describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('examples run as they stand', () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'cnm-examples-'))
+  let before: Census
+  beforeAll(async () => {
+    run('quickstart', { STATE_DIR: stateDir })
+    before = await takeCensus()
+  }, 60_000)
+  afterAll(async () => {
+    expect(await leftBehind(before)).toEqual([])
+    rmSync(stateDir, { recursive: true, force: true })
+  })
+
+  it('quickstart', () => {
+    const output = run('quickstart', { STATE_DIR: stateDir })
+    expect(output).toContain('web has 10.10.0.128/24 on eth0')
+    expect(output).toContain('db fetches http://www/: hello from web')
+    expect(output).toContain('ping ended with 0')
+  }, 60_000)
+
+  it('api, with a namespace that somebody else made', () => {
+    const container = spawn('unshare', ['--net', 'sleep', '60'])
+    try {
+      const output = run('api', { STATE_DIR: stateDir, CONTAINER_NETNS: `/proc/${container.pid}/ns/net` })
+      expect(output).toContain("[ '10.10.0.128/24' ]")
+      expect(output).toContain('ping www: 0')
+      expect(output).toContain('fetch http://web/: hello from web')
+      expect(output).toContain('fetch the published port: hello from web')
+      expect(output).toContain('runc-c1 joined runc-c1')
+      expect(output).toContain('0 0 healthy')
+      expect(output.trim().endsWith('done')).toBe(true)
+    } finally {
+      container.kill('SIGKILL')
+    }
+  }, 60_000)
+})
