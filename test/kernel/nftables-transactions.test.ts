@@ -1,11 +1,12 @@
 import { Kernel } from 'libcnm/kernel'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FirewallChain, FirewallElement, FirewallObject, FirewallRule, FirewallSet, FirewallTable, SetShape } from '../../src/contracts/firewall.js'
 import { CnmError } from '../../src/contracts/errors.js'
 import type { KernelObject } from '../../src/contracts/kernel-objects.js'
 import type { Operation } from '../../src/contracts/operations.js'
 import { NETLINK_NETFILTER } from '../../src/kernel/handler.js'
 import { firewallHandlers, generation, readCounters } from '../../src/kernel/nftables/index.js'
+import { leftBehind, takeCensus, type Census } from '../census.js'
 import { needs, needsPrivileges } from '../tools.js'
 import { create, nft, ruleset, run } from './nftables-world.js'
 import { openSession } from './session.js'
@@ -35,6 +36,11 @@ const refused = async (promise: Promise<unknown>): Promise<CnmError> => {
 
 describe.skipIf(cannot)('firewall objects in transactions', () => {
   let kernel: Kernel
+  let before: Census
+  beforeAll(async () => {
+    before = await takeCensus()
+  })
+  afterAll(async () => expect(await leftBehind(before)).toEqual([]))
   beforeEach(async () => {
     kernel = await Kernel.open()
   })

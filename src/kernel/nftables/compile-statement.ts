@@ -20,7 +20,7 @@ const HAS_EXPRESSIONS = 2
 export function compileStatement(program: Program, statement: Statement): void {
   const [word, ...others] = Object.keys(statement)
   if (word === undefined || others.length > 0) throw refusal('statement', `exactly one key is needed, not ${JSON.stringify(Object.keys(statement))}`)
-  if (isVerdict(statement)) program.emit({ name: 'immediate', dreg: VERDICT, data: encodeVerdict(statement, word) })
+  if (isVerdict(statement)) program.emit({ name: 'immediate', dreg: VERDICT, data: encodeVerdict(statement, '') })
   else if (isStateful(statement)) program.emit(encodeStateful(statement, word))
   else if ('match' in statement) compileMatch(program, statement.match, 'match')
   else if ('vmap' in statement) lookupVerdict(program, statement.vmap, 'vmap')

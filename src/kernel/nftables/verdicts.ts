@@ -9,15 +9,17 @@ type Word = keyof typeof CODES
 
 export const isVerdict = (value: object): value is Verdict => Object.keys(value).some((key) => Object.hasOwn(CODES, key))
 
+/** @param field path to the verdict, empty when it is a statement of its own */
 export function encodeVerdict(verdict: Verdict, field: string): KernelVerdict {
   if (typeof verdict !== 'object' || verdict === null) throw refusal(field, 'a verdict is needed')
   const word = Object.keys(verdict)[0]
   if (word === undefined || !Object.hasOwn(CODES, word)) throw refusal(field, `${JSON.stringify(verdict)} is not a verdict`)
+  const path = field === '' ? word : `${field}.${word}`
   onlyKeys(verdict, [word], field)
   const code = CODES[word as Word]
   const chain = 'jump' in verdict ? verdict.jump : 'goto' in verdict ? verdict.goto : undefined
-  if (chain !== undefined) return { code, chain: checkName(chain, `${field}.${word}`) }
-  if ((verdict as unknown as Record<string, unknown>)[word] !== true) throw refusal(`${field}.${word}`, 'must be true')
+  if (chain !== undefined) return { code, chain: checkName(chain, path) }
+  if ((verdict as unknown as Record<string, unknown>)[word] !== true) throw refusal(path, 'must be true')
   return { code }
 }
 
