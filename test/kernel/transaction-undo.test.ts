@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kernel } from 'libcnm/kernel'
+import { Kernel, type Fault } from 'libcnm/kernel'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CnmError } from '../../src/contracts/errors.js'
 import { leftBehind, takeCensus, type Census } from '../census.js'
@@ -22,7 +22,7 @@ const parameters = (): Record<string, string> => Object.fromEntries(PARAMETERS.m
 
 if (!vlans) skipping('undo of bridge VLANs: this kernel has no VLAN filtering')
 
-describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'mount', 'nsenter'))('a transaction that fails', () => {
+describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'nft', 'mount', 'nsenter'))('a transaction that fails', () => {
   let before: State
   beforeAll(async () => {
     prepare()
@@ -44,19 +44,22 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'mount', 'nsenter'))(
     return { host, old, parameters: parameters(), oldNamespace: statSync(OLD).ino, new: existsSync(NEW) }
   }
 
-  for (const when of ['before', 'after'] as const) {
-    for (const [i, operation] of operations.entries()) {
-      const { kind } = operation.do === 'change' ? operation.to : operation.object
-      it(`${when} operation ${i} (${operation.do} ${kind}) leaves the kernel as it was`, async () => {
-        const kernel = await Kernel.open({ fault: { operation: i + 1, errno: EIO, when } })
-        const error = await kernel.transaction(operations).then(() => undefined, (thrown: unknown) => thrown as CnmError)
-        expect(error?.message).toMatch(/: injected by a test \(EIO\)$/)
-        expect(error).toMatchObject({ code: 'ERR_CNM_KERNEL', errnoName: 'EIO', operationIndex: i })
-        expect(await differences()).toEqual({ host: [], old: [], parameters: before.parameters, oldNamespace: before.oldNamespace, new: false })
-        await kernel.close()
-      })
-    }
+  async function fails(i: number, when: Fault['when']): Promise<void> {
+    const kernel = await Kernel.open({ fault: { operation: i + 1, errno: EIO, when } })
+    const error = await kernel.transaction(operations).then(() => undefined, (thrown: unknown) => thrown as CnmError)
+    expect(error?.message).toMatch(/: injected by a test \(EIO\)$/)
+    expect(error).toMatchObject({ code: 'ERR_CNM_KERNEL', errnoName: 'EIO', operationIndex: i })
+    expect(await differences()).toEqual({ host: [], old: [], parameters: before.parameters, oldNamespace: before.oldNamespace, new: false })
+    await kernel.close()
   }
+
+  // To fail after one operation and before the next comes to the same.
+  for (const [i, operation] of operations.entries()) {
+    const { kind } = operation.do === 'change' ? operation.to : operation.object
+    it(`after operation ${i} (${operation.do} ${kind}) leaves the kernel as it was`, () => fails(i, 'after'))
+  }
+
+  it('before its last operation leaves the kernel as it was', () => fails(operations.length - 1, 'before'))
 
   it('is the same one that succeeds otherwise, and does what it says', async () => {
     await using kernel = await Kernel.open()
@@ -69,5 +72,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'mount', 'nsenter'))(
     expect(show('-netns', 'undo-new', 'route')).toMatch(/default via 10\.30\.0\.1/)
     expect(show('rule')).toMatch(/3001.*fwmark 0x1f.*301/)
     expect(show('-o', 'link')).not.toMatch(/old-/)
+    const ruleset = execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' })
+    expect(ruleset).not.toMatch(/table ip uold|chain loose/)
+    expect(ruleset).toMatch(/table inet unew/)
+    expect(ruleset).toMatch(/elements = \{ 81 : accept, 443 : drop \}/)
   })
 })

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import type { SetShape } from '../../src/contracts/firewall.js'
 import type { KernelObject } from '../../src/contracts/kernel-objects.js'
 import type { Operation } from '../../src/contracts/operations.js'
 
@@ -22,6 +23,43 @@ function attempt(command: string): boolean {
     return false
   }
 }
+
+const FIREWALL = `
+  table ip uold {
+    map targets {
+      type inet_service : ipv4_addr
+      elements = { 80 : 10.0.0.2, 81 : 10.0.0.3 }
+    }
+    chain helper {
+      ip saddr 192.0.2.9 drop comment "kept"
+    }
+    chain pre {
+      type nat hook prerouting priority dstnat;
+      tcp dport { 80, 81 } jump helper
+      dnat to tcp dport map @targets
+    }
+  }
+  table inet utheirs {
+    set addresses {
+      type ipv4_addr
+      elements = { 192.0.2.1, 192.0.2.2 comment "second" }
+    }
+    map ports {
+      type inet_service : verdict
+      elements = { 80 : jump web, 443 : accept }
+    }
+    chain web {
+      accept
+    }
+    chain loose {
+      meta mark 7 drop
+      ct state new log prefix "loose " accept
+    }
+    chain in {
+      type filter hook input priority 5;
+      tcp dport vmap @ports
+    }
+  }`
 
 /** A little of everything, made by ip(8) and bridge(8): what the transaction finds, and what must be there after it failed. */
 export function prepare(): void {
@@ -55,11 +93,16 @@ export function prepare(): void {
   execFileSync('bridge', ['fdb', 'add', '02:00:00:00:00:60', 'dev', 'uvx', 'dst', '192.0.2.60', 'self'])
   if (vlans) execFileSync('bridge', ['vlan', 'add', 'vid', '30', 'dev', 'uveth'])
   ip('route', 'add', '10.96.0.0/16', 'via', '10.30.0.7', 'dev', 'ubr', 'src', '10.30.0.2')
+  execFileSync('nft', ['-f', '-'], { input: FIREWALL })
   for (const folder of [MOUNTED, UNMOUNTED]) mkdirSync(folder)
   execFileSync('mount', ['-t', 'tmpfs', 'undo', MOUNTED])
 }
 
 const host = { at: 'host' } as const
+const ours = { ...host, family: 'inet', table: 'unew' } as const
+const theirs = { ...host, family: 'inet', table: 'utheirs' } as const
+const ADDRESSES: SetShape = { name: 'addresses', key: ['ipv4_addr'] }
+const PORTS: SetShape = { name: 'ports', key: ['inet_service'], data: 'verdict' }
 const pair = { kind: 'link', type: 'veth', ...host, name: 'uveth', peer: { at: OLD, name: 'eth0' } } as const satisfies KernelObject
 const create = (object: KernelObject, replace?: boolean): Operation => ({ do: 'create', object, ...(replace === true ? { replace } : {}) })
 const remove = (object: KernelObject): Operation => ({ do: 'delete', object })
@@ -95,6 +138,18 @@ export const operations: Operation[] = [
   create({ kind: 'sysctl', ...host, path: 'net/ipv6/conf/ubr/disable_ipv6', value: '1' }),
   create({ kind: 'mount', target: UNMOUNTED, source: '/run/netns', flags: ['bind', 'ro'] }),
   remove({ kind: 'mount', target: MOUNTED, source: 'undo', type: 'tmpfs' }),
+  // nftables: a table with all that is in it, somebody's set with its elements, changes in between, a table of our own
+  remove({ kind: 'nft-table', ...host, family: 'ip', name: 'uold' }),
+  create({ kind: 'nft-table', ...host, family: 'inet', name: 'unew' }),
+  create({ kind: 'nft-set', ...ours, ...ADDRESSES }),
+  create({ kind: 'nft-chain', ...ours, name: 'mark', rules: [{ statements: [{ counter: true }, { accept: true }], comment: 'ours' }] }),
+  create({ kind: 'nft-element', ...ours, set: ADDRESSES, key: ['192.0.2.1'] }),
+  remove({ kind: 'nft-element', ...theirs, set: PORTS, key: [80], verdict: { jump: 'web' } }),
+  create({ kind: 'nft-element', ...theirs, set: PORTS, key: [81], verdict: { accept: true } }),
+  create({ kind: 'nft-element', ...theirs, set: PORTS, key: [443], verdict: { drop: true } }, true),
+  { do: 'change', from: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ accept: true }] }] }, to: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ drop: true }] }] } },
+  remove({ kind: 'nft-chain', ...theirs, name: 'loose' }),
+  remove({ kind: 'nft-set', ...theirs, ...ADDRESSES }),
   // another link under the name of one that goes, and its namespace with it
   remove(pair),
   create({ ...pair, mtu: 1350, peer: { at: NEW, name: 'eth1' } }),

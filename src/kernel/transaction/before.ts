@@ -10,10 +10,12 @@ const SETTINGS = new Set<string>(['sysctl', 'bridge-port', 'features'])
 export const isSetting = (object: KernelObject): boolean =>
   SETTINGS.has(object.kind) || (object.kind === 'link' && object.type === 'existing')
 
+const hasUntoldRules = (object: KernelObject): boolean => object.kind === 'nft-chain' && object.rules === undefined
+
 /** Whether undoing the operation needs what is there before it. */
 export function overwrites(operation: Operation): boolean {
   if (operation.do === 'create') return operation.replace === true || isSetting(operation.object)
-  if (operation.do === 'delete') return SETTINGS.has(operation.object.kind)
+  if (operation.do === 'delete') return SETTINGS.has(operation.object.kind) || hasUntoldRules(operation.object)
   return operation.from.kind === 'link' || isSetting(operation.from)
 }
 

@@ -7,6 +7,7 @@ import { bindNamespace, checkPath, dropNamespace } from '../namespace-files.js'
 import { isNamespacePath } from '../namespaces.js'
 import { Before, overwrites } from './before.js'
 import { risk, snapshot } from './collateral.js'
+import { contents } from './firewall-contents.js'
 import type { Faults } from './faults.js'
 import { inverse } from './inverse.js'
 import { Made } from './made.js'
@@ -111,6 +112,8 @@ export class Transaction {
     if (this.#made.carries(object, operation.do === 'create' && operation.replace === true)) return
     const before = overwrites(operation) ? this.#before.read(operation.do === 'change' ? operation.from : object) : undefined
     step.undo = [inverse(operation, before, this.session)]
+    const restore = operation.do === 'delete' ? contents(object, this.session) : undefined
+    if (restore !== undefined) step.undo.push({ words: 'put back what was in it', way: 'restore', run: restore })
     const danger = risk(operation, before)
     if (danger !== undefined) step.undo.push({ words: 'put back what went along', way: 'restore', run: snapshot(danger, this.session) })
     if (operation.do === 'create' && before === undefined) this.#made.add(object)
