@@ -8,9 +8,11 @@ export type BridgeState = {
   adopted: boolean
   /** Addresses that an adopted bridge had already. */
   addresses: string[]
+  /** What route_localnet was on the bridge, `0` or `1`. */
+  routeLocalnet: string
 }
 
-const OWN: BridgeState = { adopted: false, addresses: [] }
+const OWN: BridgeState = { adopted: false, addresses: [], routeLocalnet: '0' }
 
 export const stateOf = (network: NetworkView): BridgeState => (network.state as BridgeState | undefined) ?? OWN
 
@@ -36,7 +38,7 @@ export function decide(network: NetworkView<BridgeOptions>, host: HostFacts, oth
   }
   if (link.alias === `libcnm:${host.instance}:network/${network.id}`) return OWN
   refuseForeign(network, link)
-  return { adopted: true, addresses: [...link.addresses] }
+  return { adopted: true, addresses: [...link.addresses], routeLocalnet: '0' }
 }
 
 function refuseForeign(network: NetworkView<BridgeOptions>, link: HostLink): void {

@@ -48,6 +48,7 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
     },
     async beforeCreate(network, host) {
       const state = decide(network, host, (context?.networks() ?? []) as readonly NetworkView<BridgeOptions>[])
+      if (state.adopted) state.routeLocalnet = await settingOf(`net/ipv4/conf/${bridgeName(network)}/route_localnet`)
       refuseImpossible({ ...network, state }, host, hasRules(network))
       if (context !== undefined) await reportForwarding(network, context)
       return state
@@ -59,8 +60,14 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
 async function reportForwarding(network: NetworkView<BridgeOptions>, context: DriverContext): Promise<void> {
   for (const family of forwardedFamilies(network)) {
     const path = FORWARDING[family]
-    const value = await readFile(`/proc/sys/${path}`, 'utf8')
-    if (value.trim() !== '0') continue
+    if ((await settingOf(path)) !== '0') continue
     context.warn(`${path.replaceAll('/', '.')} is switched on: network ${network.name} needs this host to forward IPv${family}`, network.id)
   }
 }
+
+/** A parameter of the host; as if it were 0 where it cannot be read. */
+const settingOf = (path: string): Promise<string> =>
+  readFile(`/proc/sys/${path}`, 'utf8').then(
+    (text) => text.trim(),
+    () => '0',
+  )

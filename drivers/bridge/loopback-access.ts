@@ -1,5 +1,6 @@
 import type { EndpointView, HostFacts, KernelObject, NetworkView } from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
+import { stateOf } from './adoption.js'
 import { onHost, target } from './firewall/port-elements.js'
 import { translates } from './gateway-mode.js'
 import { bridgeName } from './kernel-names.js'
@@ -28,7 +29,7 @@ export function describeLoopbackAccess(
   const link = bridgeName(network)
   const objects: KernelObject[] = []
   if (wantsLoopback(endpoint, network, 4)) {
-    objects.push({ kind: 'sysctl', at: 'host', path: `net/ipv4/conf/${link}/route_localnet`, value: '1', restore: true })
+    objects.push({ kind: 'sysctl', at: 'host', path: `net/ipv4/conf/${link}/route_localnet`, value: '1', after: stateOf(network).routeLocalnet })
   }
   if (wantsLoopback(endpoint, network, 6) && !host.bridgeNetfilter.includes(6)) {
     const metric = FIRST_METRIC + parseInt(network.id.slice(0, METRIC_DIGITS), 16)

@@ -262,8 +262,8 @@ export interface SysctlObject {
   /** Slashes between parts, so that interface names with dots work: `net/ipv4/conf/eth0.100/rp_filter`. */
   path: string
   value: string
-  /** When the description goes: put the previous value back, or (default) leave it. */
-  restore?: boolean
+  /** Value to write when the description goes. Without it the parameter is left as it is. */
+  after?: string
 }
 
 /** `ip xfrm state`. Identity: place, destination, SPI, protocol. */

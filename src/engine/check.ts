@@ -83,7 +83,7 @@ const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>>
   link: ['peer', 'wireguard', 'underlay', 'parent'],
   'nft-element': ['set'],
   'xfrm-state': ['aead'],
-  sysctl: ['restore'],
+  sysctl: ['after'],
   route: ['family'],
 }
 

@@ -15,13 +15,19 @@ export const sysctlHandler: ObjectHandler<'sysctl'> = {
     context.flush()
     context.inside(at, () => writeSysctl(path, value))
   },
-  /** A parameter cannot go: whoever wants another value says which. */
-  remove({ path }) {
+  /** A parameter cannot go: whoever wants another value afterwards says which. */
+  remove({ at, path, after }, context) {
     sysctlFile(path)
+    if (after === undefined) return
+    context.flush()
+    context.inside(at, () => writeSysctl(path, after))
   },
   read: (object, context) => context.inside(object.at, () => ({ ...object, value: readSysctl(object.path) })),
-  describe: (action, { path, value }) => (action === 'delete' ? `leave sysctl ${path}` : `sysctl -w ${path}=${value}`),
+  describe: (action, { path, value, after }) =>
+     leavesAlone(action, after) ? `leave sysctl ${path}` : `sysctl -w ${path}=${action === 'delete' ? after : value}`,
 }
+
+const leavesAlone = (action: string, after: string | undefined): boolean => action === 'delete' && after === undefined
 
 /** The value without the newline at its end, in the namespace of the calling thread. */
 export const readSysctl = (path: string): string => readFileSync(sysctlFile(path), 'utf8').trimEnd()

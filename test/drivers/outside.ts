@@ -10,6 +10,7 @@ export function plugOutside(): void {
   const commands = [
     `ip netns add ${OUTSIDE.name}`,
     `ip link add ${UPLINK.name} type veth peer name eth0 netns ${OUTSIDE.name}`,
+    `ip link set ${UPLINK.name} addrgenmode none`,
     `ip addr add ${UPLINK[4]}/24 dev ${UPLINK.name}`,
     `ip -6 addr add ${UPLINK[6]}/64 dev ${UPLINK.name} nodad`,
     `ip link set ${UPLINK.name} up`,

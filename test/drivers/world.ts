@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Description, EndpointView, NetworkDriver, NetworkView, PortView } from '../../src/contracts/index.js'
 import { readHostFacts } from '../../src/controller/host-facts.js'
@@ -12,6 +13,9 @@ export const INSTANCE = 'drvtest'
 /** Lines of output of a program in a namespace (`host`: this one). */
 export const sh = (at: string, ...command: string[]): string =>
   execFileSync(at === 'host' ? command[0]! : 'ip', at === 'host' ? command.slice(1) : ['netns', 'exec', at, ...command], { encoding: 'utf8' })
+
+/** Rules as nft(8) reads them from a file. */
+export const nft = (text: string): string => execFileSync('nft', ['-f', '-'], { input: text, encoding: 'utf8' })
 
 const run = promisify(execFile)
 
@@ -102,7 +106,20 @@ export class DriverWorld implements AsyncDisposable {
     const member: Member = { at: name, view: { ...draft, ...(state !== undefined && { state }) }, network }
     await this.describe(member)
     this.members.set(id, member)
+    await this.#forwarding(member)
     return member
+  }
+
+  /** The kernel opens a bridge port in its own time, which is long on a busy machine. */
+  async #forwarding(member: Member): Promise<void> {
+    const description = this.#driver.endpoint(member.view, member.network, await this.facts(member.network))
+    const port = description.find((object) => object.kind === 'link' && object.at === 'host')
+    if (port?.kind !== 'link' || port.master === undefined) return
+    for (let tries = 0; tries < 200; tries++) {
+      const [link] = JSON.parse(sh('host', 'bridge', '-j', 'link', 'show', 'dev', port.name)) as { state?: string }[]
+      if (link?.state === 'forwarding') return
+      await sleep(10)
+    }
   }
 
   /** Applies what the driver says of the endpoint now, as after a change of its ports. */

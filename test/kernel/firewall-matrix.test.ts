@@ -91,13 +91,21 @@ function declare({ options, internal = false, expected }: (typeof MATRIX)[string
     return [bare(target, family), way === 'direct' ? PORT : PRIVATE_PORT]
   }
 
+  /** What is expected to be reached is asked for more often: a busy machine may be slow, a wrong rule is no faster. */
+  const reaches = async (client: Client, way: Way, protocol: 'tcp' | 'udp', family: 4 | 6): Promise<boolean> => {
+    for (let tries = expected[client].includes(way) ? 8 : 1; tries > 0; tries--) {
+      if ((await ask(world.kernel, place(client), protocol, ...addressFor(way, family))) !== undefined) return true
+    }
+    return false
+  }
+
   for (const family of [4, 6] as const) {
     it.each(['tcp', 'udp'] as const)(`IPv${family} %s`, async (protocol) => {
       const found = Object.fromEntries(
         await Promise.all(
           CLIENTS.map(async (client) => {
-            const answers = await Promise.all(ALL.map((way) => ask(world.kernel, place(client), protocol, ...addressFor(way, family))))
-            return [client, ALL.filter((_, index) => answers[index] !== undefined)] as const
+            const answers = await Promise.all(ALL.map((way) => reaches(client, way, protocol, family)))
+            return [client, ALL.filter((_, index) => answers[index])] as const
           }),
         ),
       )
@@ -120,7 +128,8 @@ function declare({ options, internal = false, expected }: (typeof MATRIX)[string
     })
   }
 
-  it.skipIf(internal || options['com.docker.network.bridge.gateway_mode_ipv4'] === 'routed')('shows the service who asks, and reaches it at the host’s loopback', async () => {
+  if (!expected.outside.includes('host')) return
+  it('shows the service who asks, and reaches it at the host’s loopback', async () => {
     for (const family of [4, 6] as const) {
       const [address, port] = addressFor('host', family)
       for (const protocol of ['tcp', 'udp'] as const) {

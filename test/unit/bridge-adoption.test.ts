@@ -14,18 +14,18 @@ async function decide(raw: Record<string, string>, host = hostFacts(), more: Par
 
 describe('whose a bridge is', () => {
   it('is ours when there is none', async () => {
-    expect(await decide({})).toEqual({ adopted: false, addresses: [] })
-    expect(await decide(NAMED)).toEqual({ adopted: false, addresses: [] })
+    expect(await decide({})).toEqual({ adopted: false, addresses: [], routeLocalnet: '0' })
+    expect(await decide(NAMED)).toEqual({ adopted: false, addresses: [], routeLocalnet: '0' })
   })
 
   it('is ours when an earlier life of this network made it', async () => {
     const network = networkView(bridge())
     const host = hostFacts([{ name: 'br-0123456789ab', alias: `libcnm:cnm:network/${network.id}` }])
-    expect(await decide({}, host)).toEqual({ adopted: false, addresses: [] })
+    expect(await decide({}, host)).toEqual({ adopted: false, addresses: [], routeLocalnet: '0' })
   })
 
   it('is adopted, with the addresses that it has, when the user named it', async () => {
-    expect(await decide(NAMED, hostFacts([{ name: 'br0', addresses: ['10.10.0.1/24'] }]))).toEqual({ adopted: true, addresses: ['10.10.0.1/24'] })
+    expect(await decide(NAMED, hostFacts([{ name: 'br0', addresses: ['10.10.0.1/24'] }]))).toEqual({ adopted: true, addresses: ['10.10.0.1/24'], routeLocalnet: '0' })
   })
 
   it('is refused when another network or another instance owns it', async () => {
