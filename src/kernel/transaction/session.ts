@@ -106,6 +106,7 @@ export class Session implements TransactionContext {
       linkName: (at, index) => this.linkName(at, index),
       namespaceFd: (at) => this.namespaceFd(at),
       inside: (at, body) => this.inside(at, body),
+      note: (kind) => this.note(kind),
     }
   }
 
