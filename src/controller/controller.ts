@@ -7,6 +7,7 @@ import { createNetwork } from './network-create.js'
 import type { Network } from './network.js'
 import { openCore, type ControllerOptions } from './open.js'
 import type { NetworkOptions, SandboxOptions } from './options.js'
+import { planOn, type Plan } from './plan.js'
 import { reconcile } from './reconcile.js'
 import { createSandbox } from './sandbox-create.js'
 import type { Sandbox } from './sandbox.js'
@@ -69,6 +70,16 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @throws CnmError ERR_CNM_SANDBOX_EXISTS, ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT … */
   createSandbox(options: SandboxOptions): Promise<Sandbox> {
     return createSandbox(this.#core, options)
+  }
+
+  /**
+   * Shows what work would do to the kernel, without doing it: `controller.plan((c) => c.createNetwork({ name: 'n' }))`.
+   * The work gets a copy of this controller; what it makes exists in the plan only. It cannot run programs or open
+   * sockets, and addresses and ports are those that would be given now.
+   */
+  plan<T>(work: (controller: Controller) => Promise<T>): Promise<Plan<T>> {
+    this.#core.alive()
+    return planOn(this.#core, (shadow) => work(new Controller(shadow, { to: undefined }, async () => undefined)))
   }
 
   /** Every difference between what should be in the kernel and what is there; nothing when all is well. */

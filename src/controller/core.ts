@@ -37,6 +37,7 @@ export interface Core {
   readonly sandboxes: Collection<Sandbox>
   readonly endpoints: Map<string, Endpoint>
   readonly events: { readonly emit: Emit }
+  readonly defaultPools: readonly { base: string; size: number }[] | undefined
   readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** Fails once the controller has been closed. @throws CnmError ERR_CNM_CLOSED */
   alive(): void

@@ -7,17 +7,15 @@ import type { Store } from '../contracts/store.js'
 import { Engine } from '../engine/engine.js'
 import { Kernel } from '../kernel/index.js'
 import { builtInDrivers, builtInIpam } from './built-in.js'
-import { Collection } from './collection.js'
+import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core, Emit } from './core.js'
 import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import { readHostFacts } from './host-facts.js'
 import { NameService } from './name-service.js'
-import type { Network } from './network.js'
 import { Ports } from './ports.js'
 import { recover } from './recover.js'
-import type { Sandbox } from './sandbox.js'
 import { Serial } from './serial.js'
 import { Undo } from './undo.js'
 import { check } from './validation.js'
@@ -120,26 +118,12 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
       return names
     },
     serial: new Serial(),
-    networks: new Collection<Network>(
-      'network',
-      { exists: 'ERR_CNM_NETWORK_EXISTS', missing: 'ERR_CNM_NETWORK_NOT_FOUND' },
-      {
-        driver: (network, value) => network.driver === value,
-        scope: (network, value) => network.scope === value,
-        type: (network, value) => (value === 'custom') === !['host', 'null'].includes(network.driver),
-        dangling: (network, value) => (network.endpoints.length === 0) === (value === 'true' || value === '1'),
-      },
-    ),
-    sandboxes: new Collection<Sandbox>(
-      'sandbox',
-      { exists: 'ERR_CNM_SANDBOX_EXISTS', missing: 'ERR_CNM_SANDBOX_NOT_FOUND' },
-      {
-        network: (sandbox, value) => sandbox.endpoints.some(({ network }) => network.name === value || network.id === value),
-      },
-    ),
+    networks: networkCollection(),
+    sandboxes: sandboxCollection(),
     endpoints: new Map<string, Endpoint>(),
     events: { emit },
     defaultNetworkOptions: options.defaultNetworkOptions ?? {},
+    defaultPools: options.defaultPools,
     alive: () => {
       if (closed) throw new CnmError('ERR_CNM_CLOSED', 'the controller is closed')
     },

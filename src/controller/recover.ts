@@ -19,18 +19,23 @@ import { driverOptions } from './views.js'
  * kernel has lost, and frees what nobody owns.
  */
 export async function recover(core: Core): Promise<void> {
-  const records = await readAll(core)
-  for (const record of records.network) core.networks.add(await buildNetwork(core, record))
-  for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
-  for (const record of records.endpoint) await addEndpoint(core, record)
-  if (served(core).length > 0) await core.names.load()
-  await leaveLostNamespaces(core)
-  core.engine.adopt(descriptions(core))
+  await rebuild(core, () => leaveLostNamespaces(core))
   await reconcile(core, interrupted(core))
   await finishInterrupted(core)
   await collectGarbage(core)
   await serveAgain(core)
   await holdPorts(core)
+}
+
+/** Builds the objects from their records, and takes it that the kernel holds what they describe. */
+export async function rebuild(core: Core, beforeAdoption: () => Promise<void> = async () => undefined): Promise<void> {
+  const records = await readAll(core)
+  for (const record of records.network) core.networks.add(await buildNetwork(core, record))
+  for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
+  for (const record of records.endpoint) await addEndpoint(core, record)
+  if (served(core).length > 0) await core.names.load()
+  await beforeAdoption()
+  core.engine.adopt(descriptions(core))
 }
 
 /** Somebody else's namespace that is gone: what was joined to it has left; its host side is collected as garbage. */

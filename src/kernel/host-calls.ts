@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CnmError } from '../contracts/errors.js'
+import type { Operation } from '../contracts/operations.js'
 import type { KernelObject, KernelObjectKind, LinkObject, Place, RouteObject } from '../contracts/kernel-objects.js'
-import { handlerOf } from './handlers.js'
+import { describe, handlerOf } from './handlers.js'
 import { InstanceLock } from './instance-lock.js'
 import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
@@ -43,6 +44,7 @@ export interface HostCalls {
   releasePorts(fds: readonly number[]): void
   forgetFlows(ports: readonly PublishedPorts[]): number
   lockInstance(instance: string): void
+  describe(operations: readonly Operation[]): string[]
   namespaces(prefix: string): string[]
   makeEnvironment(spec: EnvironmentSpec): void
   dropEnvironment(folder: string): void
@@ -67,6 +69,8 @@ export function hostCalls(
     forgetFlows: (ports) =>
       using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
     lockInstance: (instance) => lock.take(instance),
+    describe: (operations) =>
+      operations.map((operation) => describe(operation.do, operation.do === 'change' ? operation.to : operation.object)),
     namespaces: (prefix) => namespacesAt(prefix),
     makeEnvironment: (spec) => home().make(spec),
     dropEnvironment: (folder) => home().drop(folder),

@@ -96,18 +96,24 @@ export class Kernel implements AsyncDisposable {
    * @throws CnmError ERR_CNM_INVALID_ARGUMENT
    */
   watch(options: WatchOptions, listener: (events: KernelEvent[]) => void): Promise<KernelWatch> {
-    return KernelWatch.open(eventThread((name, ...args) => this.#thread.call(undefined, name, ...args)), options, listener)
+    return KernelWatch.open(
+      eventThread((name, ...args) => this.#thread.call(undefined, name, ...args)),
+      options,
+      listener,
+    )
   }
 
   /** The connection table (conntrack) of a namespace. The numbers are those of the flows that went. */
   readonly flows = {
-    list: (at: Place, filter: FlowFilter = {}, { signal }: CallOptions = {}): Promise<Flow[]> => this.#thread.call(signal, 'listFlows', at, filter),
+    list: (at: Place, filter: FlowFilter = {}, { signal }: CallOptions = {}): Promise<Flow[]> =>
+      this.#thread.call(signal, 'listFlows', at, filter),
     /** These, and no others with the same addresses. */
     delete: (at: Place, flows: readonly Flow[]): Promise<number> => this.#thread.call(undefined, 'deleteFlows', at, flows),
     /** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a filter without conditions */
     deleteMatching: (at: Place, filter: FlowFilter): Promise<number> => this.#thread.call(undefined, 'deleteMatchingFlows', at, filter),
     /** Those that were addressed to this address and port before any translation. */
-    deleteTo: (at: Place, destination: OriginalDestination): Promise<number> => this.#thread.call(undefined, 'deleteFlowsTo', at, destination),
+    deleteTo: (at: Place, destination: OriginalDestination): Promise<number> =>
+      this.#thread.call(undefined, 'deleteFlowsTo', at, destination),
     /** Those that have this address at either end, before or after translation. */
     deleteOf: (at: Place, address: string): Promise<number> => this.#thread.call(undefined, 'deleteFlowsOf', at, address),
   }
@@ -161,6 +167,11 @@ export class Kernel implements AsyncDisposable {
   /** Claims an instance on this host until the kernel is closed or the process ends. @throws CnmError ERR_CNM_INSTANCE_LOCKED */
   lockInstance(instance: string): Promise<void> {
     return this.#thread.call(undefined, 'lockInstance', instance)
+  }
+
+  /** The operations as shell commands, for people. */
+  describe(operations: readonly Operation[]): Promise<string[]> {
+    return this.#thread.call(undefined, 'describe', operations)
   }
 
   /** Paths of network namespaces (and of what is left of them) that begin with `prefix`. */
