@@ -38,6 +38,7 @@ export async function openResolverSockets(kernel: SocketMaker, at: Place, family
   if (udp.status === 'fulfilled' && tcp.status === 'fulfilled') {
     return { udp: udp.value.fd, tcp: tcp.value.fd, ports: { udp: udp.value.address!.port, tcp: tcp.value.address!.port } }
   }
-  for (const opened of [udp, tcp]) if (opened.status === 'fulfilled') closeSync(opened.value.fd)
-  throw (udp as PromiseRejectedResult).reason ?? (tcp as PromiseRejectedResult).reason
+  const results = [udp, tcp]
+  for (const result of results) if (result.status === 'fulfilled') closeSync(result.value.fd)
+  throw results.find((result) => result.status === 'rejected')!.reason as Error
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Worker } from 'node:worker_threads'
 import { DnsResolver, openResolverSockets } from 'libcnm/drivers/dns'
 import { Kernel } from 'libcnm/kernel'
 import { describe, expect, it } from 'vitest'
@@ -125,8 +126,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))("the resolver's thr
     resolver.putNetwork({ id: 'n', name: 'front', endpoints: [endpoint('web', '10.1.0.5')] })
     resolver.changeNetwork({ id: 'n', put: [endpoint('db', '10.1.0.6')] })
     const { udp, tcp, ports } = await openResolverSockets(kernel, 'host', 4)
-    const { Worker } = await import('node:worker_threads')
-    const started: InstanceType<typeof Worker>[] = []
+    const started: Worker[] = []
     process.on('worker', (worker) => started.push(worker))
     resolver.addSandbox({ id: 's', udp: [udp], tcp: [tcp], view: VIEW })
     const client = await udpClient(kernel, 'host', { address: '127.0.0.11', port: ports.udp })

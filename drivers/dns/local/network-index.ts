@@ -74,14 +74,16 @@ export class NetworkIndex {
   }
 
   #remember(endpoint: DnsEndpoint, touched: Set<WireName>): void {
-    const addresses = endpoint.addresses.map(addressBytes).filter((bytes) => bytes !== undefined)
+    const given = endpoint.addresses.map(addressBytes).filter((bytes) => bytes !== undefined)
+    const byReverse = new Map(given.map((bytes) => [reverseName(bytes), bytes]))
+    const addresses = [...byReverse.values()]
     const names = [...new Set(endpoint.names.map(toWireName).filter((name) => name !== undefined && name !== ''))] as WireName[]
     const indexed: IndexedEndpoint = {
       names,
       keys: [...new Set(names.map(lowerCase))],
       a: addressRecords(addresses, 4, this.ttl),
       aaaa: addressRecords(addresses, 16, this.ttl),
-      reverse: addresses.map(reverseName),
+      reverse: [...byReverse.keys()],
       ports: endpoint.ports ?? [],
     }
     this.#endpoints.set(endpoint.id, indexed)

@@ -1,5 +1,8 @@
-/** The part of dns-packet that is used here; the package has no types of its own. */
+/** The part of dns-packet that libcnm uses; the package has no types of its own. */
 declare module 'dns-packet' {
+  /** `A`, `AAAA`; numbers without a name are `UNKNOWN_65`. */
+  export type RecordType = string
+  export type Answer = ResourceRecord
   interface Codec<T> {
     /** With the two bytes of length before it. */
     encode(data: T): Buffer
@@ -9,13 +12,13 @@ declare module 'dns-packet' {
     id?: number
     flags?: number
     rcode?: string
-    questions?: { type: string; name: string; class?: string }[]
+    questions?: { type: RecordType; name: string; class?: string }[]
     answers?: ResourceRecord[]
     authorities?: ResourceRecord[]
     additionals?: ResourceRecord[]
   }
   interface ResourceRecord {
-    type: string
+    type: RecordType
     name: string
     ttl?: number
     class?: string | number
