@@ -1,4 +1,4 @@
-import type { KernelObject, RouteObject } from '../contracts/kernel-objects.js'
+import type { KernelObject, RouteObject, SysctlObject } from '../contracts/kernel-objects.js'
 import type { EndpointRecord } from '../contracts/records.js'
 import { sysctlPath } from './endpoint-options.js'
 import type { Endpoint } from './endpoint.js'
@@ -25,9 +25,16 @@ export async function describeEndpoint(
     const link = record.interfaceName
     for (const address of record.linkLocal)
       objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
-    for (const [name, value] of Object.entries(record.sysctls)) objects.push({ kind: 'sysctl', at, path: sysctlPath(name, link), value })
+    for (const [name, value] of Object.entries(record.sysctls)) setSysctl(objects, { kind: 'sysctl', at, path: sysctlPath(name, link), value })
   }
   return { description: withoutIPv6WhereOff(objects, record), gateways }
+}
+
+/** The user's word counts, whatever the driver says of the same parameter. */
+function setSysctl(objects: KernelObject[], sysctl: SysctlObject): void {
+  const index = objects.findIndex((object) => object.kind === 'sysctl' && object.at === sysctl.at && object.path === sysctl.path)
+  if (index < 0) objects.push(sysctl)
+  else objects[index] = sysctl
 }
 
 /** An endpoint sysctl that switches IPv6 off on the interface: the kernel would refuse its IPv6 addresses. */
