@@ -20,7 +20,10 @@ export type StoreChange =
   | { delete: string; expect?: number }
   | { check: string; expect: number | 'absent' }
 
-/** What a watcher sees: one commit, with the entries it wrote and the keys it deleted that are under the prefix. */
+/**
+ * What a watcher sees of one commit: the entries that it wrote and the keys that it deleted, under the prefix. A store may
+ * also name keys that were to be deleted and did not exist.
+ */
 export interface StoreEvent {
   /** Number of the commit. */
   version: number

@@ -1,75 +1,164 @@
-import type { RootDatabase } from 'lmdb'
+import { randomBytes } from 'node:crypto'
+import { type CheckedChange, requireExpected } from './changes.js'
+import { COUNTER_KEY, type LmdbDatabase, markKey } from './lmdb-database.js'
+import { onProgress } from './lmdb-progress.js'
 
-/** The part of lmdb's native environment that tells how far a batch of writes is. */
-interface NativeEnvironment {
-  startWriting(address: number, progress: (status: number) => unknown): unknown
+/** Told in the order of commits. */
+export interface CommitListener {
+  /** The page cache has it, everybody can see it. */
+  made(version: number): void
+  failed(error: unknown): void
 }
 
-/** lmdb's write thread holds the write lock and wants the callbacks of transactions run. */
-const RUN_CALLBACKS = 2
-/** The page cache has the transaction, everybody can see it, and it is being flushed. Any other status is the end. */
-const VISIBLE = 1
-const FLUSHED = 0
-
-/** What one lmdb transaction holds: commits of ours that met. */
-interface Batch {
-  state: 'running' | 'visible' | 'failed'
-  tell: (() => void)[]
+interface Pending {
+  readonly changes: readonly CheckedChange[]
+  readonly listener: CommitListener
+  /** Number that it gets if it succeeds. */
+  version: number
+  /** Which series of numbers that one belongs to. */
+  series: number
+  /** `again`: somebody else got the number, or what was expected is so by now. */
+  outcome: 'unknown' | 'made' | 'again' | { error: unknown }
 }
+
+/** What lmdb says of a commit: `missed` when the counter was not where the commit expected it. */
+type Reported = 'made' | 'refused' | 'missed' | { error: unknown }
 
 /**
- * Commits that are acknowledged when the page cache has them. lmdb's own promise comes after the flush, 0.3-0.6 ms
- * later; this listens in on what its write thread reports. Where the report of visibility does not come (another
- * release of lmdb), the end of the flush decides, and commits are only slower.
+ * Commits as instructions that lmdb's write thread carries out by itself: conditions are blocks in blocks, the outermost
+ * that the counter is where the last commit left it. Nothing waits for this thread, and so nothing keeps the process
+ * from ending (a transaction with a callback does: process.exit() would never return).
+ *
+ * What became of a commit is read from the database as soon as it can be seen there: the counter says that its turn has
+ * been, its mark that its conditions held.
  */
 export class LmdbCommits {
-  readonly #database: RootDatabase<Buffer, Buffer>
-  /** In the order in which lmdb ran them, which is the order of commits. */
-  readonly #batches: Batch[] = []
-  #running: Batch | undefined
+  readonly #database: LmdbDatabase
+  /** Tells our marks from those of others who use the file. */
+  readonly #nonce = randomBytes(9).toString('base64')
+  /** In the order in which they are carried out. */
+  readonly #pending: Pending[] = []
+  /** The number given last, in a series that ends when another process commits, or a commit fails for good. */
+  #version: number
+  #series = 0
 
-  constructor(database: RootDatabase<Buffer, Buffer>) {
+  constructor(database: LmdbDatabase) {
     this.#database = database
-    const environment = (database as unknown as { env: NativeEnvironment }).env
-    const start = environment.startWriting.bind(environment)
-    Object.defineProperty(environment, 'startWriting', {
-      value: (address: number, progress: (status: number) => unknown) => {
-        const batch: Batch = { state: 'running', tell: [] }
-        return start(address, (status) => (status === RUN_CALLBACKS ? this.#run(batch, progress) : this.#report(batch, status, progress)))
-      },
-    })
+    this.#version = this.#counter()
+    onProgress(database.lmdb, () => this.#settle())
   }
 
-  /**
-   * Runs `write` on this thread while lmdb's thread holds the write lock of the file. `visible` is called as soon as
-   * others can see what was written, in the order of commits; the promise settles after the flush.
-   */
-  run(write: () => void, visible: () => void): Promise<void> {
-    return this.#database.transaction(() => {
-      write()
-      this.#running?.tell.push(visible)
-    })
+  /** Settles after the flush, whatever became of the commit. */
+  async run(changes: readonly CheckedChange[], listener: CommitListener): Promise<void> {
+    const pending: Pending = { changes, listener, version: 0, series: 0, outcome: 'unknown' }
+    for (;;) {
+      const blocks = this.#queue(pending)
+      const reported: Reported = await Promise.all(blocks).then(
+        ([isTurn, ...held]) => (!isTurn ? 'missed' : held.every(Boolean) ? 'made' : 'refused'),
+        (error: unknown) => ({ error }),
+      )
+      this.#conclude(pending, reported)
+      if (pending.outcome !== 'again') return
+    }
   }
 
-  #run(batch: Batch, progress: (status: number) => unknown): unknown {
-    this.#batches.push(batch)
-    this.#running = batch
+  /** What lmdb's promises say decides where the database has not told. */
+  #conclude(pending: Pending, reported: Reported): void {
     try {
-      return progress(RUN_CALLBACKS)
-    } finally {
-      this.#running = undefined
+      if (pending.outcome === 'unknown') {
+        if (typeof reported === 'object') pending.outcome = reported
+        else pending.outcome = reported === 'made' ? 'made' : this.#refusal(pending)
+      }
+      if (typeof reported === 'object' || reported === 'missed') this.#endSeries(pending)
+    } catch (error) {
+      pending.outcome = { error }
+    }
+    this.#settle()
+  }
+
+  /** @returns whether each block was entered, the outermost first */
+  #queue(pending: Pending): Promise<boolean>[] {
+    const { lmdb } = this.#database
+    const previous = this.#version
+    const version = ++this.#version
+    Object.assign(pending, { version, series: this.#series, outcome: 'unknown' })
+    const before = this.#pending.indexOf(pending)
+    if (before >= 0) this.#pending.splice(before, 1)
+    this.#pending.push(pending)
+    const conditions = pending.changes.filter(({ expect }) => expect !== undefined)
+    const blocks: Promise<boolean>[] = []
+    // Nothing may follow an inner block: lmdb would carry it out in any case.
+    const enter = (index: number): void => {
+      const condition = conditions[index]
+      if (condition === undefined) return this.#write(pending)
+      const inner = () => enter(index + 1)
+      const { bytes, expect } = condition
+      blocks.unshift(typeof expect === 'number' ? lmdb.ifVersion(bytes, expect, inner) : lmdb.ifNoExists(bytes, inner))
+    }
+    blocks.unshift(
+      lmdb.ifVersion(COUNTER_KEY, previous, () => {
+        this.#database.put(COUNTER_KEY, { version, text: '' })
+        enter(0)
+      }),
+    )
+    return blocks
+  }
+
+  #write({ changes, version }: Pending): void {
+    for (const { bytes, action, text } of changes) {
+      if (action === 'put') this.#database.put(bytes, { version, text })
+      if (action === 'delete') this.#database.remove(bytes)
+    }
+    this.#database.put(markKey(version), { version, text: this.#nonce })
+  }
+
+  /** Tells what is known by now, up to the first commit of which nothing is known. */
+  #settle(): void {
+    for (let pending = this.#pending[0]; pending !== undefined; pending = this.#pending[0]) {
+      if (pending.outcome === 'unknown') this.#look(pending)
+      if (pending.outcome === 'unknown') return
+      this.#pending.shift()
+      if (pending.outcome === 'made') pending.listener.made(pending.version)
+      else if (pending.outcome !== 'again') pending.listener.failed(pending.outcome.error)
     }
   }
 
-  #report(batch: Batch, status: number, progress: (status: number) => unknown): unknown {
-    if (batch.state === 'running') batch.state = status === VISIBLE || status === FLUSHED ? 'visible' : 'failed'
-    // Reads of one turn share a snapshot, which is from before this commit.
-    this.#database.resetReadTxn()
-    // A report may overtake that of an earlier batch, which is then on its way.
-    while (this.#batches.length > 0 && this.#batches[0]!.state !== 'running') {
-      const { state, tell } = this.#batches.shift()!
-      if (state === 'visible') for (const visible of tell) visible()
+  /** Looks what can be seen. Without a mark its turn may have been somebody else's: lmdb's promises say more, later. */
+  #look(pending: Pending): void {
+    this.#database.refresh()
+    try {
+      if (pending.version > this.#counter()) return
+      const mark = this.#database.read(markKey(pending.version))
+      if (mark?.version === pending.version && mark.text === this.#nonce) pending.outcome = 'made'
+      else if (mark === undefined || mark.version < pending.version) {
+        const refusal = this.#refusal(pending)
+        if (refusal !== 'again') pending.outcome = refusal
+      }
+    } catch (error) {
+      pending.outcome = { error }
     }
-    return progress(status)
+  }
+
+  /** Why it was not made; `again` when its expectations are met by now. */
+  #refusal({ changes }: Pending): 'again' | { error: unknown } {
+    this.#database.refresh()
+    try {
+      for (const change of changes) requireExpected(change, this.#database.read(change.bytes)?.version)
+      return 'again'
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** Numbers that were given after this one will not come to their turn. */
+  #endSeries({ series }: Pending): void {
+    if (series !== this.#series) return
+    this.#series++
+    this.#database.refresh()
+    this.#version = this.#counter()
+  }
+
+  #counter(): number {
+    return this.#database.read(COUNTER_KEY)?.version ?? 0
   }
 }

@@ -9,14 +9,14 @@ export const lockFile = (directory: string): string => join(directory, 'data.mdb
 /** Opens the file at a path with what every opener must agree on. */
 export async function openEnvironment(path: string): Promise<RootDatabase<Buffer, Buffer>> {
   const { open: openLmdb } = await import('lmdb')
-  const lock = await open(`${path}-lock`, 'a', 0o600)
-  await lock.close()
+  await (await open(`${path}-lock`, 'a', 0o600)).close()
   return openLmdb<Buffer, Buffer>({
     path,
     noSubdir: true,
     // A commit returns when the page cache has it; the flush follows, and after a power loss (the kernel's boot id
     // differs) LMDB goes back to the last state that was flushed, so that the file is whole in any case.
     overlappingSync: true,
+    useVersions: true,
     keyEncoding: 'binary',
     encoding: 'binary',
   })
@@ -29,7 +29,7 @@ export async function openEnvironment(path: string): Promise<RootDatabase<Buffer
 export async function makeDataFile(directory: string, fill: (database: RootDatabase<Buffer, Buffer>) => Promise<void>): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await removeAbandoned(directory)
-  if (await exists(dataFile(directory))) return
+  if (await exists(dataFile(directory))) return makePrivate(directory)
   const path = join(directory, `new-${process.pid}-${Math.random().toString(36).slice(2)}.mdb`)
   try {
     const database = await openEnvironment(path)
@@ -38,17 +38,20 @@ export async function makeDataFile(directory: string, fill: (database: RootDatab
     } finally {
       await database.close()
     }
-    await chmod(path, 0o600)
     await link(path, dataFile(directory)).catch((error: NodeJS.ErrnoException) => {
       // Another process was faster; its file is as good.
       if (error.code !== 'EEXIST') throw error
     })
+    await makePrivate(directory)
     await flushDirectory(directory)
   } finally {
     await rm(path, { force: true })
     await rm(`${path}-lock`, { force: true })
   }
 }
+
+/** LMDB makes the file as the umask says. */
+const makePrivate = (directory: string): Promise<void> => chmod(dataFile(directory), 0o600)
 
 /** What makers of a data file left that were killed. */
 async function removeAbandoned(directory: string): Promise<void> {

@@ -25,10 +25,10 @@ export class Watchers {
     })
   }
 
-  /** Tells of a commit: the puts and deletions that it made. */
+  /** Tells of a commit. */
   committed(version: number, changes: readonly CheckedChange[]): void {
     for (const watcher of this.#watchers) {
-      const under = changes.filter(({ key }) => key.startsWith(watcher.prefix))
+      const under = changes.filter(({ key, action }) => action !== 'check' && key.startsWith(watcher.prefix))
       if (under.length === 0) continue
       // Parsed for each watcher anew, so that none sees what another does to its copy.
       const put = under.filter(({ action }) => action === 'put').map(({ key, text }) => ({ key, value: JSON.parse(text), version }) as StoreEntry)
