@@ -23,7 +23,7 @@ import { openSession, type OpenSession } from './session.js'
 
 /** LIBCNM_FUZZ_SEED repeats a run, LIBCNM_FUZZ_COUNT makes a longer one. */
 const SEED = Number(process.env.LIBCNM_FUZZ_SEED ?? Date.now() & 0x7fffffff)
-const COUNT = Number(process.env.LIBCNM_FUZZ_COUNT ?? 100_000)
+const COUNT = Number(process.env.LIBCNM_FUZZ_COUNT ?? (process.env.VM_RUN === '1' ? 5_000 : 100_000))
 /** Kinds whose dumps go through a handler. */
 const LISTED: KernelObjectKind[] = ['link', 'address', 'route', 'neighbour', 'fdb', 'policy-rule', 'bridge-port', 'bridge-vlan', 'qdisc', 'features', 'xfrm-state', 'xfrm-policy', 'nft-table', 'nft-chain', 'nft-set'] as KernelObjectKind[]
 
