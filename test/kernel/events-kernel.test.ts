@@ -78,10 +78,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'unshare'))('a watch beside the
     expect(events.some((event) => event.kind === 'link' && event.action === 'removed' && event.link === 'ekv0')).toBe(true)
   })
 
-  it('reports an overrun of 20,000 changes without delay to the thread or harm to the process', async () => {
-    watch = await kernel.watch({ groups: ['link'], bufferBytes: 64 * 1024 }, (batch) => events.push(...batch))
+  it('reports an overrun without harm to the process, and goes on', async () => {
+    watch = await kernel.watch({ groups: ['link'], bufferBytes: 16 * 1024 }, (batch) => events.push(...batch))
     execFileSync('ip', ['link', 'add', 'ekb0', 'up', 'type', 'bridge'])
-    const lines = Array.from({ length: 20_000 }, (_, i) => `link set ekb0 mtu ${1000 + (i % 400)}`)
+    const lines = Array.from({ length: 3_000 }, (_, i) => `link set ekb0 mtu ${1000 + (i % 400)}`)
     execFileSync('ip', ['-batch', '-'], { input: lines.join('\n') })
     await until(() => events.some(({ kind }) => kind === 'overrun'))
     execFileSync('ip', ['link', 'del', 'ekb0'])
