@@ -119,6 +119,15 @@ export class MessageWriter {
     return this.end()
   }
 
+  /** Only the last message asks for an acknowledgement; refusals are answered in any case. */
+  acknowledgeLast(): void {
+    let at = 0
+    for (let i = 1; i <= this.sequences.length; i++) {
+      this.#askAcknowledgement(at, i === this.sequences.length)
+      at += (this.#view.getUint32(at, little) + 3) & ~3
+    }
+  }
+
   /**
    * The messages in pieces of at most `count` messages, and of a size that any socket takes. Only the last message of
    * a piece asks for an acknowledgement; refusals are answered in any case.
@@ -132,8 +141,7 @@ export class MessageWriter {
       const end = at + ((this.#view.getUint32(at, little) + 3) & ~3)
       const following = i + 1 < this.sequences.length ? this.#view.getUint32(end, little) : Infinity
       const last = ++inPart === count || end + following - start > PART_BYTES
-      const flags = this.#view.getUint16(at + 6, little)
-      this.#view.setUint16(at + 6, last ? flags | NLM_F_ACK : flags & ~NLM_F_ACK, little)
+      this.#askAcknowledgement(at, last)
       if (last) {
         parts.push({ bytes: this.#bytes.subarray(start, end), last: this.sequences[i]! })
         start = end
@@ -272,6 +280,10 @@ export class MessageWriter {
     return this.#align()
   }
 
+  #askAcknowledgement(messageAt: number, wanted: boolean): void {
+    const flags = this.#view.getUint16(messageAt + 6, little)
+    this.#view.setUint16(messageAt + 6, wanted ? flags | NLM_F_ACK : flags & ~NLM_F_ACK, little)
+  }
   #utf8String(start: number, type: number, value: string): this {
     const bytes = Buffer.from(value, 'utf8')
     this.#length = start
