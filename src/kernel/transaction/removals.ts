@@ -53,6 +53,17 @@ export class Removals {
     this.links.push({ step, site, index, object })
   }
 
+  /** A link that cannot become what it is to be replaced by makes room for it, and goes in the end. */
+  displace(step: Step, before: LinkObject, by: LinkObject): void {
+    const wanted = ends(by)
+    const site = this.session.site(before.at)
+    const index = this.session.links(site).index(before.name)
+    for (const { at, name } of ends(before)) {
+      if (wanted.some((end) => end.at === at && end.name === name)) this.#renameAway(step, at, name)
+    }
+    this.links.push({ step, site, index, object: before })
+  }
+
   deferNamespace(step: Step, { at }: NamespaceObject): void {
     if (mayBeMissing(step.operation) && dropStaleFile(at)) return
     checkDroppable(at)

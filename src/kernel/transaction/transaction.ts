@@ -5,6 +5,7 @@ import { asCnmError, isMissing } from '../errors.js'
 import { handlerOf } from '../handlers.js'
 import { bindNamespace, checkPath, dropNamespace } from '../namespace-files.js'
 import { isNamespacePath } from '../namespaces.js'
+import { canBecome } from '../rtnetlink/index.js'
 import { Before, overwrites } from './before.js'
 import { risk, snapshot } from './collateral.js'
 import { contents } from './firewall-contents.js'
@@ -98,18 +99,19 @@ export class Transaction {
     const { operation, index } = step
     const object = objectOf(operation)
     const handler = handlerOf(object.kind)
-    this.#prepareUndo(step, object)
+    const before = this.#prepareUndo(step, object)
     // Reading what was there may have sent what waited; from here on, messages are this operation's.
     this.session.outbox.begin(index)
-    if (operation.do === 'create') handler.create(object, this.session, operation.replace === true)
+    if (operation.do === 'create') handler.create(object, this.session, operation.replace === true && !this.#displaced(step, before, object))
     else if (operation.do === 'change') handler.change(operation.from, object, this.session)
     else handler.remove(object, this.session)
     this.#before.note(operation)
   }
 
-  #prepareUndo(step: Step, object: KernelObject): void {
+  /** @returns the object as it is now, where it had to be read */
+  #prepareUndo(step: Step, object: KernelObject): KernelObject | undefined {
     const { operation } = step
-    if (this.#made.carries(object, operation.do === 'create' && operation.replace === true)) return
+    if (this.#made.carries(object, operation.do === 'create' && operation.replace === true)) return undefined
     const before = overwrites(operation) ? this.#before.read(operation.do === 'change' ? operation.from : object) : undefined
     step.undo = [inverse(operation, before, this.session)]
     const restore = operation.do === 'delete' ? contents(object, this.session) : undefined
@@ -117,6 +119,16 @@ export class Transaction {
     const danger = risk(operation, before)
     if (danger !== undefined) step.undo.push({ words: 'put back what went along', way: 'restore', run: snapshot(danger, this.session) })
     if (operation.do === 'create' && before === undefined) this.#made.add(object)
+    return before
+  }
+
+  /** Whether what is to be replaced was put aside instead. */
+  #displaced(step: Step, before: KernelObject | undefined, object: KernelObject): boolean {
+    if (object.kind !== 'link' || object.type === 'existing' || before?.kind !== 'link' || canBecome(before, object)) return false
+    step.undo = []
+    this.removals.displace(step, before, object)
+    step.undo.unshift(inverse(step.operation, undefined, this.session))
+    return true
   }
 
   /** A namespace has nothing but its place, so to replace one that is there already is to keep it. */

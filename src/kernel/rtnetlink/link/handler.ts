@@ -40,7 +40,7 @@ function removeLink(link: LinkObject, context: TransactionContext): void {
 }
 
 /** The kernel cannot replace a link in one message (EOPNOTSUPP): it is changed where that is possible, and made anew where not. */
-function canBecome(old: LinkObject, link: LinkObject): boolean {
+export function canBecome(old: LinkObject, link: LinkObject): boolean {
   if (old.type !== link.type) return false
   try {
     kindOf(link).differs?.(old, link)
