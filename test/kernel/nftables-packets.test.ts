@@ -2,7 +2,15 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { FirewallChain, FirewallElement, FirewallObject, FirewallRule, FirewallSet, SetShape, Statement } from '../../src/contracts/firewall.js'
+import type {
+  FirewallChain,
+  FirewallElement,
+  FirewallObject,
+  FirewallRule,
+  FirewallSet,
+  SetShape,
+  Statement,
+} from '../../src/contracts/firewall.js'
 import { NETLINK_NETFILTER } from '../../src/kernel/handler.js'
 import { firewallHandlers, readCounters } from '../../src/kernel/nftables/index.js'
 import { leftBehind, takeCensus, type Census } from '../census.js'
@@ -32,7 +40,11 @@ beforeAll(async () => {
   run(router, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward')
   for (const at of [client, router, server]) run(at, 'ip', 'link', 'set', 'lo', 'up')
   // Tells each caller which port it reached and whom it looks like.
-  await serve(server, `for (const port of [80, 81, 82, 83]) require('node:net').createServer((socket) => socket.on('error', () => {}).end(port + ' ' + socket.remoteAddress)).listen(port, '0.0.0.0', ready)`, 4)
+  await serve(
+    server,
+    `for (const port of [80, 81, 82, 83]) require('node:net').createServer((socket) => socket.on('error', () => {}).end(port + ' ' + socket.remoteAddress)).listen(port, '0.0.0.0', ready)`,
+    4,
+  )
 })
 
 afterEach(() => {
@@ -52,7 +64,10 @@ afterAll(async () => {
 
 function connect(a: string, linkA: string, addressA: string, b: string, linkB: string, addressB: string): void {
   run(a, 'ip', 'link', 'add', linkA, 'type', 'veth', 'peer', 'name', linkB, 'netns', b.split('/').at(-1)!)
-  for (const [at, link, address] of [[a, linkA, addressA], [b, linkB, addressB]] as const) {
+  for (const [at, link, address] of [
+    [a, linkA, addressA],
+    [b, linkB, addressB],
+  ] as const) {
     run(at, 'ip', 'address', 'add', address, 'dev', link)
     run(at, 'ip', 'link', 'set', link, 'up')
   }
@@ -63,25 +78,50 @@ async function serve(at: string, body: string, times = 1): Promise<ChildProcess>
   const script = `let left = ${times}; const ready = () => { if (--left === 0) console.log('ready') }; ${body}`
   const child = spawn('nsenter', [`--net=${at}`, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  await once(child.stdout!, 'data')
+  await once(child.stdout, 'data')
   return child
 }
 
-const node = async (at: string, script: string): Promise<string> => (await promisify(execFile)('nsenter', [`--net=${at}`, process.execPath, '-e', script])).stdout.trim()
+const node = async (at: string, script: string): Promise<string> =>
+  (await promisify(execFile)('nsenter', [`--net=${at}`, process.execPath, '-e', script])).stdout.trim()
 
 /** What the server says, `refused`, or `nothing` when no packet comes back. */
 const dial = (address: string, port: number, from = client): Promise<string> =>
-  node(from, `
+  node(
+    from,
+    `
     const socket = require('node:net').connect({ host: '${address}', port: ${port} })
     socket.setTimeout(400, () => { console.log('nothing'); process.exit() })
-    socket.on('data', (data) => console.log(String(data))).on('error', (error) => console.log(error.code === 'ECONNREFUSED' ? 'refused' : error.code))`)
+    socket.on('data', (data) => console.log(String(data))).on('error', (error) => console.log(error.code === 'ECONNREFUSED' ? 'refused' : error.code))`,
+  )
 
 const inRouter = { family: 'inet', table: 'test' } as const
-const objects = (at: string, ...more: FirewallObject[]): FirewallObject[] => [{ kind: 'nft-table', at, family: 'inet', name: 'test' }, ...more]
-const setOf = (shape: SetShape, more: Partial<FirewallSet> = {}): FirewallSet => ({ kind: 'nft-set', at: router, ...inRouter, ...shape, ...more })
-const element = (set: SetShape, key: FirewallElement['key'], more: Partial<FirewallElement> = {}): FirewallElement => ({ kind: 'nft-element', at: router, ...inRouter, set, key, ...more })
+const objects = (at: string, ...more: FirewallObject[]): FirewallObject[] => [
+  { kind: 'nft-table', at, family: 'inet', name: 'test' },
+  ...more,
+]
+const setOf = (shape: SetShape, more: Partial<FirewallSet> = {}): FirewallSet => ({
+  kind: 'nft-set',
+  at: router,
+  ...inRouter,
+  ...shape,
+  ...more,
+})
+const element = (set: SetShape, key: FirewallElement['key'], more: Partial<FirewallElement> = {}): FirewallElement => ({
+  kind: 'nft-element',
+  at: router,
+  ...inRouter,
+  set,
+  key,
+  ...more,
+})
 const chain = (name: string, base: FirewallChain['base'], ...rules: (Statement[] | FirewallRule)[]): FirewallChain => ({
-  kind: 'nft-chain', at: router, ...inRouter, name, ...(base && { base }), rules: rules.map((rule) => (Array.isArray(rule) ? { statements: rule } : rule)),
+  kind: 'nft-chain',
+  at: router,
+  ...inRouter,
+  name,
+  ...(base && { base }),
+  rules: rules.map((rule) => (Array.isArray(rule) ? { statements: rule } : rule)),
 })
 
 const PREROUTING = { type: 'nat', hook: 'prerouting', priority: -100 } as const
@@ -99,7 +139,9 @@ describe.skipIf(cannot)('packets', () => {
     const port = element(PORTS, ['tcp', '10.1.0.1', 8080], { data: ['10.2.0.2', 80] })
     create(open.session, [port])
     expect(await dial('10.1.0.1', 8080)).toBe('80 10.1.0.2')
-    expect(readCounters(open.session.socket(router, NETLINK_NETFILTER), router, inRouter).elements).toMatchObject([{ element: port, packets: 1n }])
+    expect(readCounters(open.session.socket(router, NETLINK_NETFILTER), router, inRouter).elements).toMatchObject([
+      { element: port, packets: 1n },
+    ])
     change(open.session, port, { ...port, data: ['10.2.0.2', 81] })
     expect(await dial('10.1.0.1', 8080)).toBe('81 10.1.0.2')
     remove(open.session, [{ ...port, data: ['10.2.0.2', 81] }])
@@ -108,15 +150,29 @@ describe.skipIf(cannot)('packets', () => {
 
   it('to a range of ports keep their port', async () => {
     const ranges: SetShape = { name: 'ranges', key: ['inet_proto', 'inet_service'], data: ['ipv4_addr'], flags: ['interval'] }
-    const statement: Statement = { dnat: { family: 'ip', address: { map: 'ranges', key: { concat: [{ meta: 'l4proto' }, { payload: 'th dport' }] } } } }
+    const statement: Statement = {
+      dnat: { family: 'ip', address: { map: 'ranges', key: { concat: [{ meta: 'l4proto' }, { payload: 'th dport' }] } } },
+    }
     const mine: Statement = { match: { left: { payload: 'ip daddr' }, op: '==', right: '10.1.0.1' } }
-    create(open.session, objects(router, setOf(ranges), element(ranges, ['tcp', { range: [81, 83] }], { data: ['10.2.0.2'] }), chain('in', PREROUTING, [mine, statement])))
+    create(
+      open.session,
+      objects(
+        router,
+        setOf(ranges),
+        element(ranges, ['tcp', { range: [81, 83] }], { data: ['10.2.0.2'] }),
+        chain('in', PREROUTING, [mine, statement]),
+      ),
+    )
     expect(await Promise.all([80, 81, 83].map((port) => dial('10.1.0.1', port)))).toEqual(['refused', '81 10.1.0.2', '83 10.1.0.2'])
   })
 
-  it('of masqueraded sources look like the router\'s', async () => {
+  it("of masqueraded sources look like the router's", async () => {
     const sources: SetShape = { name: 'sources', key: ['ipv4_addr'], flags: ['interval'] }
-    const hide: Statement[] = [{ match: { left: { payload: 'ip saddr' }, op: '==', right: '@sources' } }, { counter: true }, { masquerade: {} }]
+    const hide: Statement[] = [
+      { match: { left: { payload: 'ip saddr' }, op: '==', right: '@sources' } },
+      { counter: true },
+      { masquerade: {} },
+    ]
     create(open.session, objects(router, setOf(sources), chain('out', POSTROUTING, { statements: hide, comment: 'hide' })))
     expect(await dial('10.2.0.2', 80)).toBe('80 10.1.0.2')
     create(open.session, [element(sources, ['10.1.0.0/24'])])
@@ -162,17 +218,23 @@ describe.skipIf(cannot)('packets', () => {
       { drop: true },
     ]
     create(open.session, objects(router, setOf(vnis), element(vnis, [0x123456]), chain('forward', FORWARD, clear)))
-    const listener = await serve(server, `const socket = require('node:dgram').createSocket('udp4').on('message', (data) => console.log(data.readUIntBE(4, 3).toString(16)))
-      socket.bind(4789, ready)`)
+    const listener = await serve(
+      server,
+      `const socket = require('node:dgram').createSocket('udp4').on('message', (data) => console.log(data.readUIntBE(4, 3).toString(16)))
+      socket.bind(4789, ready)`,
+    )
     const received: string[] = []
     listener.stdout!.on('data', (data) => received.push(...String(data).trim().split('\n')))
-    await node(client, `
+    await node(
+      client,
+      `
       const socket = require('node:dgram').createSocket('udp4')
       const packet = (vni) => { const data = Buffer.alloc(16); data[0] = 8; data.writeUIntBE(vni, 4, 3); return data }
       ;(async () => {
         for (const vni of [0x123456, 0x123457, 0x123456, 0x456]) await new Promise((done) => socket.send(packet(vni), 4789, '10.2.0.2', done))
         socket.close()
-      })()`)
+      })()`,
+    )
     while (received.length < 2) await once(listener.stdout!, 'data')
     expect(received).toEqual(['123457', '456'])
   })
@@ -187,17 +249,34 @@ describe.skipIf(cannot)('packets', () => {
         { dnat: { family: 'ip', address: '127.0.0.11', port: 5353 } },
       ],
     })
-    create(open.session, objects(at, { kind: 'nft-chain', ...where, name: 'dns', base: { type: 'nat', hook: 'output', priority: -100 }, rules: [redirect('udp'), redirect('tcp')] }))
-    await serve(at, `const socket = require('node:dgram').createSocket('udp4').on('message', (data, from) => socket.send('answer to ' + data, from.port, from.address)); socket.bind(5353, '127.0.0.11', ready)`)
-    const answer = await node(at, `
+    create(
+      open.session,
+      objects(at, {
+        kind: 'nft-chain',
+        ...where,
+        name: 'dns',
+        base: { type: 'nat', hook: 'output', priority: -100 },
+        rules: [redirect('udp'), redirect('tcp')],
+      }),
+    )
+    await serve(
+      at,
+      `const socket = require('node:dgram').createSocket('udp4').on('message', (data, from) => socket.send('answer to ' + data, from.port, from.address)); socket.bind(5353, '127.0.0.11', ready)`,
+    )
+    const answer = await node(
+      at,
+      `
       const socket = require('node:dgram').createSocket('udp4').on('message', (data, from) => { console.log(String(data), from.address, from.port); socket.close() })
-      socket.send('www', 53, '127.0.0.11'); setTimeout(() => process.exit(1), 2000).unref()`)
+      socket.send('www', 53, '127.0.0.11'); setTimeout(() => process.exit(1), 2000).unref()`,
+    )
     expect(answer).toBe('answer to www 127.0.0.11 53')
   })
 
   it('add their source to a set', async () => {
     const seen: SetShape = { name: 'seen', key: ['ipv4_addr', 'inet_service'], flags: ['timeout', 'dynamic'] }
-    const remember: Statement[] = [{ set: { op: 'update', set: 'seen', key: { concat: [{ payload: 'ip saddr' }, { payload: 'tcp dport' }] }, timeout: 60_000 } }]
+    const remember: Statement[] = [
+      { set: { op: 'update', set: 'seen', key: { concat: [{ payload: 'ip saddr' }, { payload: 'tcp dport' }] }, timeout: 60_000 } },
+    ]
     create(open.session, objects(router, setOf(seen, { size: 1000 }), chain('forward', FORWARD, remember)))
     await dial('10.2.0.2', 81)
     const found = firewallHandlers['nft-element'].list!(router, open.session, ['inet test'])
@@ -228,8 +307,19 @@ describe.skipIf(cannot)('packets', () => {
         { kind: 'nft-set', ...where, ...own },
         { kind: 'nft-element', ...where, set: own, key: ['port0', address] },
         {
-          kind: 'nft-chain', ...where, name: 'spoofed', base: { type: 'filter', hook: 'prerouting', priority: -300 },
-          rules: [{ statements: [{ match: { left: { meta: 'iifname' }, op: '==', right: 'port0' } }, { match: { left: { concat: [{ meta: 'iifname' }, { payload: 'ether saddr' }] }, op: '!=', right: '@own' } }, { drop: true }] }],
+          kind: 'nft-chain',
+          ...where,
+          name: 'spoofed',
+          base: { type: 'filter', hook: 'prerouting', priority: -300 },
+          rules: [
+            {
+              statements: [
+                { match: { left: { meta: 'iifname' }, op: '==', right: 'port0' } },
+                { match: { left: { concat: [{ meta: 'iifname' }, { payload: 'ether saddr' }] }, op: '!=', right: '@own' } },
+                { drop: true },
+              ],
+            },
+          ],
         },
       ])
       expect(pings()).toBe(true)

@@ -23,7 +23,11 @@ describe.skipIf(cannot)('rules at random', () => {
     fc.assert(
       fc.property(fc.array(ruleWith(false), { minLength: 1, maxLength: 40 }), (rules) => {
         const normal = rules.map((each) => normalRule(each, 'inet'))
-        create(open.session, [table, { kind: 'nft-chain', ...where, name: 'other', rules: [] }, { kind: 'nft-chain', ...where, name: 'rules', rules }])
+        create(open.session, [
+          table,
+          { kind: 'nft-chain', ...where, name: 'other', rules: [] },
+          { kind: 'nft-chain', ...where, name: 'rules', rules },
+        ])
         try {
           const listed = firewallHandlers['nft-chain'].list!('host', open.session, ['inet random']).find(({ name }) => name === 'rules')
           expect(listed?.rules).toEqual(normal)

@@ -4,9 +4,8 @@
  * messages are written without NLM_F_ACK: refusals are always answered, and the last message alone asks for an
  * acknowledgement, as the proof that the batch was taken.
  */
-import { endianness } from 'node:os'
 import type { Acknowledgement, NetlinkSocket } from '../netlink/socket.js'
-import { HEADER_LENGTH, NLM_F_ACK, type MessageWriter } from '../netlink/writer.js'
+import type { MessageWriter } from '../netlink/writer.js'
 
 const NFNL_MSG_BATCH_BEGIN = 0x10
 const NFNL_MSG_BATCH_END = 0x11
@@ -15,7 +14,6 @@ const NFNL_BATCH_GENID = 1
 const AF_UNSPEC = 0
 const NFNETLINK_V0 = 0
 const ETIMEDOUT = 110
-const little = endianness() === 'LE'
 /** A default socket buffer takes 208 KiB, of which the kernel's own bookkeeping uses a part. */
 const DEFAULT_BUFFER = 128 * 1024
 
@@ -32,7 +30,7 @@ export function beginBatch(writer: MessageWriter, generation?: number): void {
 
 /** Ends the batch; the message before, the last change, is made to ask for an acknowledgement. */
 export function endBatch(writer: MessageWriter): void {
-  acknowledgeLast(writer)
+  writer.acknowledgeLast()
   batchMessage(writer, NFNL_MSG_BATCH_END)
 }
 
@@ -64,12 +62,4 @@ function batchMessage(writer: MessageWriter, type: number, body?: () => void): v
   writer.begin(type, 0).u8(AF_UNSPEC).u8(NFNETLINK_V0).u16be(NFNL_SUBSYS_NFTABLES)
   body?.()
   writer.end()
-}
-
-function acknowledgeLast(writer: MessageWriter): void {
-  const bytes = writer.bytes()
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let last = 0
-  for (let at = 0; at + HEADER_LENGTH <= bytes.length; at += (view.getUint32(at, little) + 3) & ~3) last = at
-  view.setUint16(last + 6, view.getUint16(last + 6, little) | NLM_F_ACK, little)
 }

@@ -6,8 +6,19 @@ import { integer, type DataType } from './data-types.js'
 import { BASES, payloadField, type Base } from './payload-fields.js'
 import * as keys from './packet-keys.js'
 import {
-  align, applyFlip, applyMask, applyOr, checkRegisters, HASH_RESULT, placedConstant, registerCount, settle, shift, toNetworkOrder,
-  type Operand, type Program,
+  align,
+  applyFlip,
+  applyMask,
+  applyOr,
+  checkRegisters,
+  HASH_RESULT,
+  placedConstant,
+  registerCount,
+  settle,
+  shift,
+  toNetworkOrder,
+  type Operand,
+  type Program,
 } from './program.js'
 import type { Part } from './key-layout.js'
 import { onlyKeys, refusal, wholeNumber } from './refusal.js'
@@ -59,7 +70,8 @@ function loadBits(program: Program, base: Base, offset: number, type: DataType, 
   const length = end - first
   program.emit({ name: 'payload', dreg: register, base: BASES[base], offset: first, length })
   const operand: Operand = { register, type, length, shift: end * 8 - offset - type.bits }
-  if (type.bits !== length * 8) operand.mask = bits.shiftedLeft(bits.numberToBytes((1n << BigInt(type.bits)) - 1n, length, 'big')!, operand.shift)
+  if (type.bits !== length * 8)
+    operand.mask = bits.shiftedLeft(bits.numberToBytes((1n << BigInt(type.bits)) - 1n, length, 'big')!, operand.shift)
   return operand
 }
 
@@ -86,11 +98,22 @@ function loadSymhash(program: Program, hash: { mod: number; offset?: number }, r
 
 function modulus({ mod, offset = 0 }: { mod: number; offset?: number }, field: string): { modulus: number; offset: number } {
   if (wholeNumber(mod, 0xffffffff, `${field}.mod`) === 0) throw refusal(`${field}.mod`, 'must be at least 1')
-  if (wholeNumber(offset, 0xffffffff, `${field}.offset`) + mod - 1 > 0xffffffff) throw refusal(`${field}.offset`, 'the results do not fit in 32 bits')
+  if (wholeNumber(offset, 0xffffffff, `${field}.offset`) + mod - 1 > 0xffffffff)
+    throw refusal(`${field}.offset`, 'the results do not fit in 32 bits')
   return { modulus: mod, offset }
 }
 
-type Operation = Extract<Expression, { '&': unknown } | { '|': unknown } | { '^': unknown } | { '<<': unknown } | { '>>': unknown } | { hton: unknown } | { concat: unknown } | { map: unknown }>
+type Operation = Extract<
+  Expression,
+  | { '&': unknown }
+  | { '|': unknown }
+  | { '^': unknown }
+  | { '<<': unknown }
+  | { '>>': unknown }
+  | { hton: unknown }
+  | { concat: unknown }
+  | { map: unknown }
+>
 
 function loadOperation(program: Program, expression: Operation, register: number, field: string): Operand {
   if ('hton' in expression) {
@@ -112,9 +135,16 @@ function loadOperation(program: Program, expression: Operation, register: number
   throw refusal(field, `${JSON.stringify(Object.keys(expression))} is not an expression`)
 }
 
-function operate(program: Program, operand: Operand, operator: '&' | '|' | '^' | '<<' | '>>', value: Scalar | Scalar[], field: string): void {
+function operate(
+  program: Program,
+  operand: Operand,
+  operator: '&' | '|' | '^' | '<<' | '>>',
+  value: Scalar | Scalar[],
+  field: string,
+): void {
   if (operator === '<<' || operator === '>>') {
-    if (operand.length > 1 && operand.type.order === 'big') throw refusal(field, 'only numbers in host order and single bytes can be shifted')
+    if (operand.length > 1 && operand.type.order === 'big')
+      throw refusal(field, 'only numbers in host order and single bytes can be shifted')
     align(program, operand, field)
     program.emit(shift(operand, operator === '<<' ? 1 : 2, wholeNumber(value, 31, field)))
     return
@@ -131,7 +161,11 @@ function operate(program: Program, operand: Operand, operator: '&' | '|' | '^' |
  * @param networkOrder Numbers in host order are turned round.
  */
 export function loadParts(
-  program: Program, expression: Expression, register: number, field: string, options: { inPlace?: boolean; networkOrder?: boolean } = {},
+  program: Program,
+  expression: Expression,
+  register: number,
+  field: string,
+  options: { inPlace?: boolean; networkOrder?: boolean } = {},
 ): { parts: Part[]; length: number } {
   const several = typeof expression === 'object' && expression !== null && 'concat' in expression
   const list = several ? expression.concat : [expression]

@@ -47,7 +47,12 @@ export function lookupValue(program: Program, lookup: MapLookup, register: numbe
 }
 
 function emitLookup<D>(
-  program: Program, { key, map }: { key: Expression; map: string | [Item, D][] }, sreg: number, dreg: number, data: Part[] | 'verdict', field: string,
+  program: Program,
+  { key, map }: { key: Expression; map: string | [Item, D][] },
+  sreg: number,
+  dreg: number,
+  data: Part[] | 'verdict',
+  field: string,
   encode: (data: D, path: string) => Uint8Array | ReturnType<typeof encodeVerdict>,
 ): void {
   if (typeof map === 'string') {

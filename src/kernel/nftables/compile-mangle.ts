@@ -61,7 +61,8 @@ function storeValue(program: Program, value: Value, type: DataType, field: strin
   if (typeof value !== 'object' || value === null) throw refusal(field, 'a value is needed')
   if ('map' in value) return lookupValue(program, value, 0, [partOf(type)], field)
   const operand = load(program, value, 0, field)
-  if (operand.length !== byteLength(type)) throw refusal(field, `${operand.length} bytes cannot be stored in the ${byteLength(type)} of ${type.name}`)
+  if (operand.length !== byteLength(type))
+    throw refusal(field, `${operand.length} bytes cannot be stored in the ${byteLength(type)} of ${type.name}`)
   align(program, operand, field)
   if (type.order === 'big' && needsSwap(operand.type)) toNetworkOrder(program, operand)
   else if (type.order === 'host' && operand.type.order === 'big' && operand.length > 1) {
@@ -81,7 +82,11 @@ function manglePayload(program: Program, name: Extract<Expression, { payload: un
   else replaceBits(program, target, span, value, `${field}.value`)
   const isAddress = /^ip6? [sd]addr$/.test(name)
   program.emit({
-    name: 'payload', sreg: 0, base: BASES[target.base], offset: span.offset, length: span.length,
+    name: 'payload',
+    sreg: 0,
+    base: BASES[target.base],
+    offset: span.offset,
+    length: span.length,
     checksumType: checksum === undefined ? 0 : header === 'sctp' ? CHECKSUM_SCTP : CHECKSUM_INET,
     checksumOffset: checksum ?? 0,
     checksumFlags: isAddress ? PSEUDO_HEADER : 0,

@@ -18,7 +18,12 @@ export function compileMatch(program: Program, match: Match, field: string): voi
   const { left, op, right } = match
   if (!OPERATORS.includes(op)) throw refusal(`${field}.op`, `must be one of ${OPERATORS.join(' ')}`)
   if (right === undefined || right === null) throw refusal(`${field}.right`, 'is needed')
-  const set = typeof right === 'string' && right.startsWith('@') ? right.slice(1) : typeof right === 'object' && 'set' in right ? right.set : undefined
+  const set =
+    typeof right === 'string' && right.startsWith('@')
+      ? right.slice(1)
+      : typeof right === 'object' && 'set' in right
+        ? right.set
+        : undefined
   if (set !== undefined) {
     if (op !== '==' && op !== '!=') throw refusal(`${field}.op`, 'sets are matched with == and !=')
     return lookupSet(program, left, set, op === '!=', field)
@@ -32,7 +37,8 @@ export function compileMatch(program: Program, match: Match, field: string): voi
 
 function matchBits(program: Program, { left, op }: Match, right: Scalar | Scalar[] | ValueRange, field: string): void {
   const operand = load(program, left, 0, `${field}.left`)
-  if (operand.type.flags !== true || (typeof right === 'object' && 'range' in right)) throw refusal(`${field}.op`, `${op} is for names of flags`)
+  if (operand.type.flags !== true || (typeof right === 'object' && 'range' in right))
+    throw refusal(`${field}.op`, `${op} is for names of flags`)
   applyMask(operand, placedConstant(operand, encodeValue(operand.type, right, `${field}.right`)))
   settle(program, operand)
   program.emit({ name: 'cmp', sreg: 0, op: op === 'in' ? CMP['!='] : CMP['=='], data: new Uint8Array(operand.length) })
@@ -42,7 +48,8 @@ function matchRange(program: Program, { left, op }: Match, right: ValueRange, fi
   if (op !== '==' && op !== '!=') throw refusal(`${field}.op`, 'ranges are matched with == and !=')
   onlyKeys(right, ['range'], `${field}.right`)
   const operand = load(program, left, 0, `${field}.left`)
-  if (operand.type.form === 'string' || operand.type.form === 'boolean') throw refusal(`${field}.right`, `there are no ranges of ${operand.type.name}`)
+  if (operand.type.form === 'string' || operand.type.form === 'boolean')
+    throw refusal(`${field}.right`, `there are no ranges of ${operand.type.name}`)
   const { low, high } = encodeInterval(operand.type, right, `${field}.right`)
   settle(program, operand)
   toNetworkOrder(program, operand)
@@ -73,7 +80,13 @@ function matchPrefix(program: Program, { left, op }: Match, right: string, field
   return true
 }
 
-function comparePrefix(program: Program, operand: Operand, op: Match['op'], prefix: { bytes: Uint8Array; length: number }, field: string): void {
+function comparePrefix(
+  program: Program,
+  operand: Operand,
+  op: Match['op'],
+  prefix: { bytes: Uint8Array; length: number },
+  field: string,
+): void {
   checkPrefix(op, prefix, field)
   if (operand.type.form === 'string') {
     program.emit({ name: 'cmp', sreg: 0, op: CMP[op as '=='], data: prefix.bytes.slice(0, prefix.length / 8) })
@@ -86,7 +99,8 @@ function comparePrefix(program: Program, operand: Operand, op: Match['op'], pref
 
 function checkPrefix(op: Match['op'], { bytes, length }: { bytes: Uint8Array; length: number }, field: string): void {
   if (op !== '==' && op !== '!=') throw refusal(`${field}.op`, 'prefixes are matched with == and !=')
-  if (!bits.isZero(bits.and(bytes, bits.not(bits.prefixMask(bytes.length * 8, length))))) throw refusal(`${field}.right`, 'has bits set behind its prefix')
+  if (!bits.isZero(bits.and(bytes, bits.not(bits.prefixMask(bytes.length * 8, length)))))
+    throw refusal(`${field}.right`, 'has bits set behind its prefix')
 }
 
 function matchValue(program: Program, { left, op }: Match, right: Scalar | Scalar[], field: string): void {

@@ -24,13 +24,19 @@ const WHOLE = 4
 export function compileNat(program: Program, kind: 'snat' | 'dnat', target: NatTarget, field: string): void {
   onlyKeys(target, ['family', 'address', 'port', 'to', 'prefix', 'flags'], field)
   const family = addressFamily(program.family, target.family, target.address, field)
-  const [address, several] = [TYPES[family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr'], [target.address ?? target.port, target.to, target.prefix]]
+  const [address, several] = [
+    TYPES[family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr'],
+    [target.address ?? target.port, target.to, target.prefix],
+  ]
   if (several.filter((given) => given !== undefined).length !== 1) throw refusal(field, 'give address and port, or one of to and prefix')
   const addressed = target.address ?? target.to ?? target.prefix
   if (addressed !== undefined && family === undefined) throw refusal(`${field}.family`, 'ip or ip6 is needed')
-  const registers = target.to !== undefined ? both(program, target.to, address, `${field}.to`)
-    : target.prefix !== undefined ? prefix(program, target.prefix, address, `${field}.prefix`)
-    : separate(program, target, address, field)
+  const registers =
+    target.to !== undefined
+      ? both(program, target.to, address, `${field}.to`)
+      : target.prefix !== undefined
+        ? prefix(program, target.prefix, address, `${field}.prefix`)
+        : separate(program, target, address, field)
   const flags = natFlags(target.flags, field) | registers.flags
   const number = NFPROTO[addressed === undefined && program.family === 'inet' && target.family === undefined ? 'inet' : (family ?? 'inet')]
   program.emit({ name: 'nat', mode: NAT_TYPE[kind], family: number, ...registers.fields, ...(flags !== 0 && { flags }) })
@@ -99,7 +105,13 @@ export function compileTproxy(program: Program, target: Extract<Statement, { tpr
 }
 
 /** Constants, first and last of a range, or what a map gives, in registers. */
-function natValue(program: Program, value: NatValue, type: DataType, register: number, field: string): { min: number; max?: number; flags: number } {
+function natValue(
+  program: Program,
+  value: NatValue,
+  type: DataType,
+  register: number,
+  field: string,
+): { min: number; max?: number; flags: number } {
   if (typeof value === 'object' && 'map' in value) {
     lookupValue(program, value, register, [partOf(type)], field)
     return { min: register, flags: 0 }
@@ -117,10 +129,16 @@ function natValue(program: Program, value: NatValue, type: DataType, register: n
 }
 
 /** The family that is given, or that of the table, or that of a constant address. */
-function addressFamily(table: FirewallFamily, given: 'ip' | 'ip6' | undefined, address: NatValue | undefined, field: string): 'ip' | 'ip6' | undefined {
+function addressFamily(
+  table: FirewallFamily,
+  given: 'ip' | 'ip6' | undefined,
+  address: NatValue | undefined,
+  field: string,
+): 'ip' | 'ip6' | undefined {
   if (given !== undefined && given !== 'ip' && given !== 'ip6') throw refusal(`${field}.family`, 'must be ip or ip6')
   const own = table === 'ip' || table === 'ip6' ? table : undefined
-  if (own !== undefined && given !== undefined && own !== given) throw refusal(`${field}.family`, `an ${own} table has no packets of ${given}`)
+  if (own !== undefined && given !== undefined && own !== given)
+    throw refusal(`${field}.family`, `an ${own} table has no packets of ${given}`)
   const sample: Scalar | undefined = typeof address === 'object' ? ('range' in address ? address.range[0] : undefined) : address
   const written = typeof sample === 'string' ? (sample.includes(':') ? 'ip6' : 'ip') : undefined
   return given ?? own ?? written

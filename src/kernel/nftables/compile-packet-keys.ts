@@ -14,7 +14,14 @@ export const loaded = (register: number, type: DataType): Operand => ({ register
 
 type Keyed = 'meta' | 'rt'
 
-export function loadKey<K extends string>(program: Program, name: Keyed, table: Readonly<Record<K, keys.Key>>, wanted: K, register: number, field: string): Operand {
+export function loadKey<K extends string>(
+  program: Program,
+  name: Keyed,
+  table: Readonly<Record<K, keys.Key>>,
+  wanted: K,
+  register: number,
+  field: string,
+): Operand {
   const key = keys.own(table, wanted)
   if (key === undefined) throw refusal(field, `there is no key ${JSON.stringify(wanted)}`)
   program.emit({ name, dreg: register, key: key.number })
@@ -26,9 +33,11 @@ export function loadConntrack(program: Program, expression: With<'ct'>, register
   const key = keys.own(keys.CT, expression.ct)
   if (key === undefined) throw refusal(`${field}.ct`, `there is no key ${JSON.stringify(expression.ct)}`)
   const { direction } = expression
-  if (direction !== undefined && direction !== 'original' && direction !== 'reply') throw refusal(`${field}.direction`, 'must be original or reply')
+  if (direction !== undefined && direction !== 'original' && direction !== 'reply')
+    throw refusal(`${field}.direction`, 'must be original or reply')
   const generic = expression.ct === 'saddr' || expression.ct === 'daddr'
-  if (generic && program.family !== 'ip' && program.family !== 'ip6') throw refusal(`${field}.ct`, `say ip or ip6 ${expression.ct} outside ip and ip6 tables`)
+  if (generic && program.family !== 'ip' && program.family !== 'ip6')
+    throw refusal(`${field}.ct`, `say ip or ip6 ${expression.ct} outside ip and ip6 tables`)
   const needsDirection = generic || /[ds]addr$|^proto-/.test(expression.ct)
   if (needsDirection && direction === undefined) throw refusal(`${field}.direction`, `is needed for ct ${expression.ct}`)
   const type = generic && program.family === 'ip6' ? TYPES.ipv6_addr : key.type
@@ -50,7 +59,12 @@ export function loadFib(program: Program, fib: With<'fib'>['fib'], register: num
   return loaded(register, result.type)
 }
 
-export function loadTcpOption(program: Program, expression: With<'tcpOption'> | With<'tcpOptionExists'>, register: number, field: string): Operand {
+export function loadTcpOption(
+  program: Program,
+  expression: With<'tcpOption'> | With<'tcpOptionExists'>,
+  register: number,
+  field: string,
+): Operand {
   if ('tcpOptionExists' in expression) {
     const kind = wholeNumber(expression.tcpOptionExists, 255, `${field}.tcpOptionExists`)
     program.emit({ name: 'exthdr', dreg: register, kind, offset: 0, length: 1, flags: EXTHDR_PRESENT, op: TCP_OPTION_OP })
@@ -67,7 +81,8 @@ export function loadSocket(program: Program, expression: With<'socket'>, registe
   onlyKeys(expression, ['socket', 'level'], field)
   const key = keys.own(keys.SOCKET, expression.socket)
   if (key === undefined) throw refusal(`${field}.socket`, `there is no key ${JSON.stringify(expression.socket)}`)
-  if ((expression.socket === 'cgroupv2') !== (expression.level !== undefined)) throw refusal(`${field}.level`, 'is for cgroupv2, which needs it')
+  if ((expression.socket === 'cgroupv2') !== (expression.level !== undefined))
+    throw refusal(`${field}.level`, 'is for cgroupv2, which needs it')
   const level = expression.level === undefined ? {} : { level: wholeNumber(expression.level, 255, `${field}.level`) }
   program.emit({ name: 'socket', dreg: register, key: key.number, ...level })
   return loaded(register, key.type)

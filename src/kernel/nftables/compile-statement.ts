@@ -19,7 +19,8 @@ const HAS_EXPRESSIONS = 2
 /** Writes down one statement; what it needs to know of the packet's protocols has been made sure of. */
 export function compileStatement(program: Program, statement: Statement): void {
   const [word, ...others] = Object.keys(statement)
-  if (word === undefined || others.length > 0) throw refusal('statement', `exactly one key is needed, not ${JSON.stringify(Object.keys(statement))}`)
+  if (word === undefined || others.length > 0)
+    throw refusal('statement', `exactly one key is needed, not ${JSON.stringify(Object.keys(statement))}`)
   if (isVerdict(statement)) program.emit({ name: 'immediate', dreg: VERDICT, data: encodeVerdict(statement, '') })
   else if (isStateful(statement)) program.emit(encodeStateful(statement, word))
   else if ('match' in statement) compileMatch(program, statement.match, 'match')

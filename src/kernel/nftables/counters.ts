@@ -38,6 +38,8 @@ function ruleCounters(socket: NetlinkSocket, table: TableName): FirewallCounters
 function elementCounters(socket: NetlinkSocket, at: Place, table: TableName): FirewallCounters['elements'] {
   const counting = namedSets({ socket, at }, table).filter((set) => set.counter === true)
   return counting.flatMap((set) =>
-    firewallElements(set, dumpElements(socket, set)).flatMap(({ element, counter }) => (counter === undefined ? [] : [{ element, ...counter }])),
+    firewallElements(set, dumpElements(socket, set)).flatMap(({ element, counter }) =>
+      counter === undefined ? [] : [{ element, ...counter }],
+    ),
   )
 }

@@ -24,11 +24,23 @@ const INTEGER_ID = 4
 const STRING_ID = 5
 
 /** A plain number. nft cannot name it in a set without `typeof`. */
-export const integer = (bits: number, order: DataType['order'] = 'big'): DataType => ({ name: 'integer', id: INTEGER_ID, bits, order, form: 'integer' })
+export const integer = (bits: number, order: DataType['order'] = 'big'): DataType => ({
+  name: 'integer',
+  id: INTEGER_ID,
+  bits,
+  order,
+  form: 'integer',
+})
 
 export const string = (bytes: number): DataType => ({ name: 'string', id: STRING_ID, bits: bytes * 8, order: 'host', form: 'string' })
 
-const number = (id: number, bits: number, order: DataType['order'], table?: symbols.SymbolTable, flags = false): Omit<DataType, 'name'> => ({
+const number = (
+  id: number,
+  bits: number,
+  order: DataType['order'],
+  table?: symbols.SymbolTable,
+  flags = false,
+): Omit<DataType, 'name'> => ({
   id,
   bits,
   order,

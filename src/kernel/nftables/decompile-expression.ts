@@ -56,7 +56,9 @@ export function decodeLoad(instruction: Instruction, family: string): Loaded | u
     case 'xfrm': {
       const ipsec = keys.keyName(keys.XFRM, instruction.key ?? -1)
       const spnum = instruction.spnum === undefined || instruction.spnum === 0 ? {} : { spnum: instruction.spnum }
-      return ipsec && { expression: { ipsec, direction: instruction.direction === 1 ? 'out' : 'in', ...spnum }, type: keys.XFRM[ipsec].type }
+      return (
+        ipsec && { expression: { ipsec, direction: instruction.direction === 1 ? 'out' : 'in', ...spnum }, type: keys.XFRM[ipsec].type }
+      )
     }
     default:
       return undefined
@@ -85,7 +87,8 @@ const EXTHDR_PRESENT = 1
 
 export function decodeTcpOption({ kind, offset, length, flags = 0, op }: Instruction<'exthdr'>): Loaded | undefined {
   if (op !== TCP_OPTION_OP || kind === undefined) return undefined
-  if (flags === EXTHDR_PRESENT) return offset === 0 && length === 1 ? { expression: { tcpOptionExists: kind }, type: TYPES.boolean } : undefined
+  if (flags === EXTHDR_PRESENT)
+    return offset === 0 && length === 1 ? { expression: { tcpOptionExists: kind }, type: TYPES.boolean } : undefined
   const names = Object.keys(keys.TCP_OPTIONS) as (keyof typeof keys.TCP_OPTIONS)[]
   const tcpOption = names.find((name) => {
     const option = keys.TCP_OPTIONS[name]
@@ -117,7 +120,13 @@ export function known(content: Content, protocols: readonly Protocol[]): Known |
 }
 
 /** The field whose bits are exactly those of the mask. */
-export function fieldWithin(protocols: readonly Protocol[], base: Base, offset: number, length: number, mask: Uint8Array): { expression: Expression; part: Part } | undefined {
+export function fieldWithin(
+  protocols: readonly Protocol[],
+  base: Base,
+  offset: number,
+  length: number,
+  mask: Uint8Array,
+): { expression: Expression; part: Part } | undefined {
   const run = runOfOnes(mask)
   if (run === undefined || mask.length !== length) return undefined
   const name = fieldAt(protocols, base, offset * 8 + run.start, run.count)
@@ -148,7 +157,11 @@ export function withOperators({ expression, part, mask, flip }: Known): Expressi
 }
 
 /** A key of one or several parts. @param networkOrder Numbers in host order have been turned round because of the kind of set. */
-export function keyExpression(contents: readonly Content[], protocols: readonly Protocol[], networkOrder: boolean): { expression: Expression; parts: Part[] } | undefined {
+export function keyExpression(
+  contents: readonly Content[],
+  protocols: readonly Protocol[],
+  networkOrder: boolean,
+): { expression: Expression; parts: Part[] } | undefined {
   const list: Expression[] = []
   const parts: Part[] = []
   for (const content of contents) {

@@ -39,14 +39,17 @@ export function decodeCmp(reading: Reading, at: number, { sreg, op: number = -1,
 }
 
 /** Numbers can be compared by size in network order only. */
-const isOrdered = ({ part: { type }, swapped }: Known): boolean => type.form !== 'string' && type.form !== 'boolean' && needsSwap(type) === swapped
+const isOrdered = ({ part: { type }, swapped }: Known): boolean =>
+  type.form !== 'string' && type.form !== 'boolean' && needsSwap(type) === swapped
 
 function equality(found: Known, op: '==' | '!=', data: Uint8Array): Match | undefined {
   const { part, mask, flip, swapped, expression } = found
   const { type } = part
   const wrapped = (value: Expression): Expression => (swapped ? { hton: value } : value)
   if (type.form === 'string' && data.length < part.length) {
-    return mask === undefined && flip === undefined && data.length > 0 ? { left: expression, op, right: `${Buffer.from(data).toString('utf8')}*` } : undefined
+    return mask === undefined && flip === undefined && data.length > 0
+      ? { left: expression, op, right: `${Buffer.from(data).toString('utf8')}*` }
+      : undefined
   }
   if (data.length !== part.length) return undefined
   const onlyMask = mask !== undefined && (flip === undefined || bits.isZero(flip)) && !swapped
@@ -55,13 +58,18 @@ function equality(found: Known, op: '==' | '!=', data: Uint8Array): Match | unde
   }
   if (onlyMask && (type.form === 'ipv4' || type.form === 'ipv6')) {
     const length = bits.maskPrefixLength(mask)
-    if (length !== undefined && bits.isZero(bits.and(data, bits.not(mask)))) return { left: expression, op, right: `${decodeValue(type, data) as string}/${length}` }
+    if (length !== undefined && bits.isZero(bits.and(data, bits.not(mask))))
+      return { left: expression, op, right: `${decodeValue(type, data) as string}/${length}` }
   }
   return { left: wrapped(withOperators(found)), op, right: valueOf(part, data, swapped) }
 }
 
 /** Only the bytes of an address that a prefix covers have been loaded. */
-function payloadPrefix(reading: Reading, { value, length }: Content, data: Uint8Array): { left: Expression; right: MatchRight } | undefined {
+function payloadPrefix(
+  reading: Reading,
+  { value, length }: Content,
+  data: Uint8Array,
+): { left: Expression; right: MatchRight } | undefined {
   if (value.is !== 'payload' || value.mask !== undefined || value.flip !== undefined || data.length !== length) return undefined
   const base = baseName(value.base)
   const address = base === undefined ? undefined : addressAt(reading.protocols.known(), base, value.offset * 8, length * 8)
@@ -92,7 +100,7 @@ function valueOf({ type, length, shift }: Part, data: Uint8Array, big: boolean):
   const bytes = own === length && shift === 0 ? data : bits.shiftedRight(data, shift).slice(length - own)
   const ordered: DataType = big && needsSwap(type) ? { ...type, order: 'big' } : type
   const value = decodeValue(ordered, bytes)
-  return big && Array.isArray(value) ? (decodeInterval({ ...ordered, symbols: undefined, flags: false }, bytes, bytes) as MatchRight) : value
+  return big && Array.isArray(value) ? decodeInterval({ ...ordered, symbols: undefined, flags: false }, bytes, bytes) : value
 }
 
 /** A look-up that matches, decides, or gives a value to another instruction. */
@@ -107,11 +115,23 @@ export function decodeLookup(reading: Reading, at: number, { set, setId, sreg, d
   for (const content of contents) content.fresh = false
   const from = [...contents.flatMap((content) => content.from), at]
   // How long the data are, the set says; they may take the registers of the key.
-  reading.registers.set(dreg, { length: 4, from, fresh: true, value: { is: 'lookup', set, ...(setId !== undefined && { setId }), key: contents } })
+  reading.registers.set(dreg, {
+    length: 4,
+    from,
+    fresh: true,
+    value: { is: 'lookup', set, ...(setId !== undefined && { setId }), key: contents },
+  })
   return true
 }
 
-function decodeMembership(reading: Reading, at: number, contents: Content[], set: string, setId: number | undefined, flags: number): boolean {
+function decodeMembership(
+  reading: Reading,
+  at: number,
+  contents: Content[],
+  set: string,
+  setId: number | undefined,
+  flags: number,
+): boolean {
   const own = reading.findSet(set, setId)
   const key = reading.key(contents, own)
   if (key === undefined || (flags & ~INVERTED) !== 0) return false

@@ -70,7 +70,14 @@ export function decodeRedirect(reading: Reading, at: number, { portMin, portMax,
   return decodePorts(reading, at, portMin, portMax, flags, (redirect) => ({ redirect }))
 }
 
-function decodePorts(reading: Reading, at: number, min: number | undefined, max: number | undefined, flags: number | undefined, make: (target: PortTarget) => Statement): boolean {
+function decodePorts(
+  reading: Reading,
+  at: number,
+  min: number | undefined,
+  max: number | undefined,
+  flags: number | undefined,
+  make: (target: PortTarget) => Statement,
+): boolean {
   const uses: Content[] = []
   if (min === undefined) return reading.say(make(flagNames(flags)), at, uses)
   const port = natValue(reading, min, max === min ? undefined : max, TYPES.inet_service, false, uses)
@@ -92,7 +99,14 @@ export function decodeTproxy(reading: Reading, at: number, tproxy: Instruction<'
 }
 
 /** A constant, a range or prefix of them, or what a map gives. */
-function natValue(reading: Reading, min: number, max: number | undefined, type: DataType, netmap: boolean, uses: Content[]): NatValue | undefined {
+function natValue(
+  reading: Reading,
+  min: number,
+  max: number | undefined,
+  type: DataType,
+  netmap: boolean,
+  uses: Content[],
+): NatValue | undefined {
   const low = reading.registers.get(min)
   if (low === undefined) return undefined
   uses.push(low)

@@ -25,7 +25,11 @@ export function decodeHash(reading: Reading, at: number, hash: Instruction<'hash
   return true
 }
 
-export function decodeBitwise(reading: Reading, at: number, { sreg, dreg, length, op = 0, mask, xor, data }: Instruction<'bitwise'>): boolean {
+export function decodeBitwise(
+  reading: Reading,
+  at: number,
+  { sreg, dreg, length, op = 0, mask, xor, data }: Instruction<'bitwise'>,
+): boolean {
   const content = reading.registers.get(sreg)
   if (content === undefined || dreg === undefined || dreg < 0 || length !== content.length) return false
   const { value } = content
@@ -36,7 +40,12 @@ export function decodeBitwise(reading: Reading, at: number, { sreg, dreg, length
   const newMask = value.mask === undefined ? mask : bits.and(value.mask, mask)
   const flipped = value.flip === undefined ? xor : bits.xor(bits.and(value.flip, mask), xor)
   const { flip: _flip, ...rest } = value
-  reading.registers.set(dreg, { length, from, fresh: true, value: { ...rest, mask: newMask, ...(!bits.isZero(flipped) && { flip: flipped }) } })
+  reading.registers.set(dreg, {
+    length,
+    from,
+    fresh: true,
+    value: { ...rest, mask: newMask, ...(!bits.isZero(flipped) && { flip: flipped }) },
+  })
   return true
 }
 

@@ -90,7 +90,7 @@ function step(reading: Reading, at: number, instruction: KernelExpression): bool
       return say(log && { log })
     }
     case 'reject': {
-      const network = reading.protocols.known().find((name) => name === 'ip' || name === 'ip6') as 'ip' | 'ip6' | undefined
+      const network = reading.protocols.known().find((name): name is 'ip' | 'ip6' => name === 'ip' || name === 'ip6')
       const reject = decodeReject(instruction, network)
       return say(reject && { reject })
     }
@@ -122,7 +122,12 @@ function loadOther(reading: Reading, at: number, instruction: Extract<Instructio
   const loaded = decodeLoad(instruction, reading.family)
   if (loaded === undefined || instruction.dreg === undefined || instruction.dreg < 0) return false
   const { expression, type } = loaded
-  reading.registers.set(instruction.dreg, { length: byteLength(type), from: [at], fresh: true, value: { is: 'expression', expression, part: partOf(type) } })
+  reading.registers.set(instruction.dreg, {
+    length: byteLength(type),
+    from: [at],
+    fresh: true,
+    value: { is: 'expression', expression, part: partOf(type) },
+  })
   return true
 }
 

@@ -31,7 +31,9 @@ export function decodeCtSet(reading: Reading, at: number, { key, sreg, direction
 
 export function decodeOptionSet(reading: Reading, at: number, instruction: Instruction<'exthdr'>): boolean {
   const option = decodeTcpOption(instruction)
-  return option !== undefined && 'tcpOption' in option.expression && decodeStore(reading, at, option.expression, instruction.sreg, option.type)
+  return (
+    option !== undefined && 'tcpOption' in option.expression && decodeStore(reading, at, option.expression, instruction.sreg, option.type)
+  )
 }
 
 function decodeStore(reading: Reading, at: number, key: Expression, register: number | undefined, type: DataType): boolean {
@@ -76,12 +78,21 @@ function replacedBits(reading: Reading, { value, length }: Content, write: Instr
 }
 
 /** Whether writing the statement down would give the same instruction, checksums included. */
-function isOurs(reading: Reading, statement: Statement, { checksumType = 0, checksumOffset = 0, checksumFlags = 0 }: Instruction<'payload'>): boolean {
+function isOurs(
+  reading: Reading,
+  statement: Statement,
+  { checksumType = 0, checksumOffset = 0, checksumFlags = 0 }: Instruction<'payload'>,
+): boolean {
   if (!('mangle' in statement)) return false
   const program = new Program(reading.family)
   compileMangle(program, statement.mangle, 'mangle')
   const last = program.instructions.at(-1)
-  return last?.name === 'payload' && last.checksumType === checksumType && last.checksumOffset === checksumOffset && last.checksumFlags === checksumFlags
+  return (
+    last?.name === 'payload' &&
+    last.checksumType === checksumType &&
+    last.checksumOffset === checksumOffset &&
+    last.checksumFlags === checksumFlags
+  )
 }
 
 export function decodeSetUpdate(reading: Reading, at: number, instruction: Instruction<'dynset'>): boolean {
@@ -89,7 +100,8 @@ export function decodeSetUpdate(reading: Reading, at: number, instruction: Instr
   const op = (Object.keys(DYNSET_OPS) as SetUpdate['op'][]).find((name) => DYNSET_OPS[name] === number)
   const contents = keyRegister === undefined ? undefined : reading.registers.key(keyRegister, undefined, dataRegister)
   const key = contents && reading.key(contents, undefined)
-  if (set === undefined || op === undefined || contents === undefined || key === undefined || timeout > BigInt(Number.MAX_SAFE_INTEGER)) return false
+  if (set === undefined || op === undefined || contents === undefined || key === undefined || timeout > BigInt(Number.MAX_SAFE_INTEGER))
+    return false
   const update: SetUpdate = { op, set, key: key.expression }
   const uses = [...contents]
   if (dataRegister !== undefined) {

@@ -6,7 +6,20 @@ import { CnmError } from '../../contracts/errors.js'
 import { DumpError, type NetlinkSocket } from '../netlink/socket.js'
 import type { MessageWriter } from '../netlink/writer.js'
 import type { KernelElement } from './kernel-elements.js'
-import { ANY_FAMILY, CHAIN, ELEMENT_LIST, familyNumber, GETCHAIN, GETGEN, GETRULE, GETSET, GETSETELEM, GETTABLE, RULE, SET } from './messages.js'
+import {
+  ANY_FAMILY,
+  CHAIN,
+  ELEMENT_LIST,
+  familyNumber,
+  GETCHAIN,
+  GETGEN,
+  GETRULE,
+  GETSET,
+  GETSETELEM,
+  GETTABLE,
+  RULE,
+  SET,
+} from './messages.js'
 import { parseElements } from './parse-elements.js'
 import { parseChain, parseGeneration, parseRule, parseTable, type ParsedChain, type ParsedRule } from './parse-objects.js'
 import { parseSet, type ParsedSet } from './parse-set.js'
@@ -39,7 +52,11 @@ export function consistently<T>(socket: NetlinkSocket, body: () => T): T {
 }
 
 export const dumpTables = (socket: NetlinkSocket, at: Place): FirewallTable[] =>
-  socket.dump(GETTABLE, (writer) => header(writer, ANY_FAMILY), ({ payload }) => parseTable(payload, at))
+  socket.dump(
+    GETTABLE,
+    (writer) => header(writer, ANY_FAMILY),
+    ({ payload }) => parseTable(payload, at),
+  )
 
 export function dumpChains(socket: NetlinkSocket, { family, table }: TableName): ParsedChain[] {
   const ask = (writer: MessageWriter): unknown => header(writer, familyNumber(family)).attrString(CHAIN.table, table)
@@ -60,15 +77,28 @@ export function dumpSets(socket: NetlinkSocket, { family, table }: TableName, at
   return dump(socket, GETSET, ask, (payload) => parseSet(payload, at))
 }
 
-export function dumpElements(socket: NetlinkSocket, { family, table, name }: Pick<FirewallSet, 'family' | 'table' | 'name'>): KernelElement[] {
-  const ask = (writer: MessageWriter): unknown => header(writer, familyNumber(family)).attrString(ELEMENT_LIST.table, table).attrString(ELEMENT_LIST.set, name)
+export function dumpElements(
+  socket: NetlinkSocket,
+  { family, table, name }: Pick<FirewallSet, 'family' | 'table' | 'name'>,
+): KernelElement[] {
+  const ask = (writer: MessageWriter): unknown =>
+    header(writer, familyNumber(family)).attrString(ELEMENT_LIST.table, table).attrString(ELEMENT_LIST.set, name)
   return dump(socket, GETSETELEM, ask, (payload) => parseElements(payload)).flat()
 }
 
 /** What is gone has nothing. */
-function dump<T>(socket: NetlinkSocket, type: number, ask: (writer: MessageWriter) => unknown, parse: (payload: Uint8Array) => T | undefined): T[] {
+function dump<T>(
+  socket: NetlinkSocket,
+  type: number,
+  ask: (writer: MessageWriter) => unknown,
+  parse: (payload: Uint8Array) => T | undefined,
+): T[] {
   try {
-    return socket.dump(type, (writer) => void ask(writer), ({ payload }) => parse(payload))
+    return socket.dump(
+      type,
+      (writer) => void ask(writer),
+      ({ payload }) => parse(payload),
+    )
   } catch (error) {
     if (error instanceof DumpError && error.errno === ENOENT) return []
     throw error

@@ -23,13 +23,25 @@ export interface ElementKey {
 }
 
 export function encodeKey({ parts, interval }: KeyLayout, key: readonly KeyPart[], field: string): ElementKey {
-  if (!Array.isArray(key)) throw refusal(field, 'a list of key parts is needed')
+  if (!isList(key)) throw refusal(field, 'a list of key parts is needed')
   if (key.length === 1 && key[0] === CATCH_ALL) return {}
   if (key.length !== parts.length) throw refusal(field, `${parts.length} parts are needed, not ${key.length}`)
-  if (!interval) return { key: joined(parts, key.map((part, i) => exact(parts[i]!, part, `${field}[${i}]`))) }
+  if (!interval)
+    return {
+      key: joined(
+        parts,
+        key.map((part, i) => exact(parts[i]!, part, `${field}[${i}]`)),
+      ),
+    }
   const ranges = key.map((part, i) => range(parts[i]!, part, `${field}[${i}]`))
-  const low = joined(parts, ranges.map((part) => part.low))
-  const high = joined(parts, ranges.map((part) => part.high))
+  const low = joined(
+    parts,
+    ranges.map((part) => part.low),
+  )
+  const high = joined(
+    parts,
+    ranges.map((part) => part.high),
+  )
   if (parts.length > 1) return { key: low, keyEnd: high }
   const end = bits.successor(high)
   return end === undefined ? { key: low, openEnd: true } : { key: low, end }
@@ -48,24 +60,40 @@ export function decodeRangeKey(parts: readonly Part[], low: Uint8Array, high: Ui
 
 /** Data of a map: its parts one after the other. */
 export function encodeData(parts: readonly Part[], data: readonly Scalar[], field: string): Uint8Array {
-  if (!Array.isArray(data) || data.length !== parts.length) throw refusal(field, `a list of ${parts.length} values is needed`)
-  return joined(parts, data.map((value, i) => exact(parts[i]!, value, `${field}[${i}]`)))
+  if (!isList(data) || data.length !== parts.length) throw refusal(field, `a list of ${parts.length} values is needed`)
+  return joined(
+    parts,
+    data.map((value, i) => exact(parts[i]!, value, `${field}[${i}]`)),
+  )
 }
 
-export const decodeData = (parts: readonly Part[], bytes: Uint8Array): Scalar[] => splitParts(parts, bytes).map((part, i) => scalarOf(parts[i]!, part))
+export const decodeData = (parts: readonly Part[], bytes: Uint8Array): Scalar[] =>
+  splitParts(parts, bytes).map((part, i) => scalarOf(parts[i]!, part))
 
 /** First and last data of a map whose data are ranges, one after the other. */
 export function encodeDataRange(parts: readonly Part[], data: readonly KeyPart[], field: string): Uint8Array {
-  if (!Array.isArray(data) || data.length !== parts.length) throw refusal(field, `a list of ${parts.length} values is needed`)
+  if (!isList(data) || data.length !== parts.length) throw refusal(field, `a list of ${parts.length} values is needed`)
   const ranges = data.map((value, i) => range(parts[i]!, value, `${field}[${i}]`))
-  const low = joined(parts, ranges.map((part) => part.low))
-  return bits.concatBytes([bits.padded(low), joined(parts, ranges.map((part) => part.high))])
+  const low = joined(
+    parts,
+    ranges.map((part) => part.low),
+  )
+  return bits.concatBytes([
+    bits.padded(low),
+    joined(
+      parts,
+      ranges.map((part) => part.high),
+    ),
+  ])
 }
 
 export function decodeDataRange(parts: readonly Part[], bytes: Uint8Array): KeyPart[] {
   const half = (layoutLength(parts) + 3) & ~3
   return decodeRangeKey(parts, bytes.subarray(0, half), bytes.subarray(half))
 }
+
+/** For callers without types. */
+const isList = (value: unknown): boolean => Array.isArray(value)
 
 function exact(part: Part, value: KeyPart, field: string): Uint8Array {
   if (typeof value === 'object') throw refusal(field, 'ranges are only for sets with the flag interval')

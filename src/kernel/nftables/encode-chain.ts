@@ -41,8 +41,10 @@ function checkBase({ family }: FirewallChain, base: BaseChain): void {
   onlyKeys(base, ['type', 'hook', 'priority', 'policy', 'device'], 'base')
   if (!TYPES.includes(base.type)) throw refusal('base.type', `must be one of ${TYPES.join(', ')}`)
   if (hookNumber(family, base.hook) === undefined) throw refusal('base.hook', `${family} tables have no hook ${JSON.stringify(base.hook)}`)
-  if (!Number.isInteger(base.priority) || Math.abs(base.priority) > 0x7fffffff) throw refusal('base.priority', 'a whole number of 32 bits is needed')
-  if (base.policy !== undefined && base.policy !== 'accept' && base.policy !== 'drop') throw refusal('base.policy', 'must be accept or drop')
+  if (!Number.isInteger(base.priority) || Math.abs(base.priority) > 0x7fffffff)
+    throw refusal('base.priority', 'a whole number of 32 bits is needed')
+  if (base.policy !== undefined && base.policy !== 'accept' && base.policy !== 'drop')
+    throw refusal('base.policy', 'must be accept or drop')
   const onDevice = base.hook === 'ingress' || base.hook === 'egress'
   if (onDevice !== (base.device !== undefined)) throw refusal('base.device', 'is for ingress and egress chains, which need it')
 }
@@ -80,7 +82,9 @@ export function encodeRules(writer: MessageWriter, { chain, rules }: PreparedCha
       const name = set.data === undefined ? ANONYMOUS_SET : ANONYMOUS_MAP
       writeElements(writer, NEWSETELEM, NLM_F_CREATE, { family: chain.family, table: chain.table, set: name, setId }, set.elements)
     }
-    beginMessage(writer, NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain.family).attrString(RULE.table, chain.table).attrString(RULE.chain, chain.name)
+    beginMessage(writer, NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain.family)
+      .attrString(RULE.table, chain.table)
+      .attrString(RULE.chain, chain.name)
     writer.nest(RULE.expressions, () => writeInstructions(writer, program.instructions, idBase))
     const userData = commentData(UDATA_COMMENT.rule, comment)
     if (userData !== undefined) writer.attrBytes(RULE.userdata, userData)
@@ -95,5 +99,8 @@ export function encodeFlush(writer: MessageWriter, { family, table, name }: Fire
 
 /** `nft delete chain`, with its rules. */
 export function encodeChainRemoval(writer: MessageWriter, { family, table, name }: FirewallChain): void {
-  beginMessage(writer, DELCHAIN, 0, family).attrString(CHAIN.table, checkName(table, 'table')).attrString(CHAIN.name, checkName(name, 'name')).end()
+  beginMessage(writer, DELCHAIN, 0, family)
+    .attrString(CHAIN.table, checkName(table, 'table'))
+    .attrString(CHAIN.name, checkName(name, 'name'))
+    .end()
 }

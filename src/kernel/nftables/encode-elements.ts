@@ -14,8 +14,22 @@ import { encodeVerdict } from './verdicts.js'
 
 const KEYS = ['kind', 'at', 'family', 'table', 'set', 'key', 'data', 'verdict', 'comment', 'timeout']
 const SHAPE_KEYS = [
-  'name', 'key', 'data', 'flags', 'dataInterval', // of a shape; the rest, so that a whole set can be given as one
-  'kind', 'at', 'family', 'table', 'size', 'timeout', 'gcInterval', 'autoMerge', 'counter', 'policy', 'comment',
+  'name',
+  'key',
+  'data',
+  'flags',
+  'dataInterval', // of a shape; the rest, so that a whole set can be given as one
+  'kind',
+  'at',
+  'family',
+  'table',
+  'size',
+  'timeout',
+  'gcInterval',
+  'autoMerge',
+  'counter',
+  'policy',
+  'comment',
 ]
 /** A list of elements is one attribute, whose length has 16 bits. */
 const MOST_BYTES = 0xffff - 1024
@@ -91,8 +105,14 @@ export const listOf = ({ family, table, set }: FirewallElement): ElementList => 
   set: checkName(set.name, 'set.name'),
 })
 
-export function writeElements(writer: MessageWriter, type: number, flags: number, list: ElementList, elements: readonly EncodedElement[]): void {
-  for (let next = 0; next < elements.length; ) {
+export function writeElements(
+  writer: MessageWriter,
+  type: number,
+  flags: number,
+  list: ElementList,
+  elements: readonly EncodedElement[],
+): void {
+  for (let next = 0; next < elements.length;) {
     beginMessage(writer, type, flags, list.family).attrString(ELEMENT_LIST.table, list.table).attrString(ELEMENT_LIST.set, list.set)
     if (list.setId !== undefined) writer.attrU32be(ELEMENT_LIST.setId, list.setId)
     const before = writer.length

@@ -20,8 +20,22 @@ const FLAGS: Readonly<Record<SetFlag, number>> = {
   dynamic: SET_FLAG.dynamic,
 }
 const KEYS = [
-  'kind', 'at', 'family', 'table', 'name', 'key', 'data', 'flags', 'dataInterval', 'size', 'timeout', 'gcInterval', 'autoMerge', 'counter',
-  'policy', 'comment',
+  'kind',
+  'at',
+  'family',
+  'table',
+  'name',
+  'key',
+  'data',
+  'flags',
+  'dataInterval',
+  'size',
+  'timeout',
+  'gcInterval',
+  'autoMerge',
+  'counter',
+  'policy',
+  'comment',
 ]
 
 /** What NFT_MSG_NEWSET says of a set, whether it has a name or belongs to a rule. */
@@ -55,7 +69,8 @@ export function encodeSet(writer: MessageWriter, set: FirewallSet, exclusive: bo
   }
   const timeout = set.timeout === undefined ? undefined : wholeNumber(set.timeout, Number.MAX_SAFE_INTEGER, 'timeout')
   const gcInterval = set.gcInterval === undefined ? undefined : wholeNumber(set.gcInterval, 0xffffffff, 'gcInterval')
-  if (set.policy !== undefined && set.policy !== 'performance' && set.policy !== 'memory') throw refusal('policy', 'must be performance or memory')
+  if (set.policy !== undefined && set.policy !== 'performance' && set.policy !== 'memory')
+    throw refusal('policy', 'must be performance or memory')
   beginMessage(writer, NEWSET, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), set.family)
   declare(writer, checkName(set.table, 'table'), declaration)
   if (set.policy === 'memory') writer.attrU32be(SET.policy, POLICY_MEMORY)
@@ -66,12 +81,16 @@ export function encodeSet(writer: MessageWriter, set: FirewallSet, exclusive: bo
 }
 
 export function encodeSetRemoval(writer: MessageWriter, set: FirewallSet): void {
-  beginMessage(writer, DELSET, 0, set.family).attrString(SET.table, checkName(set.table, 'table')).attrString(SET.name, checkName(set.name, 'name')).end()
+  beginMessage(writer, DELSET, 0, set.family)
+    .attrString(SET.table, checkName(set.table, 'table'))
+    .attrString(SET.name, checkName(set.name, 'name'))
+    .end()
 }
 
 /** A set of one rule. @param id by which the rule of the same batch refers to it */
 export function encodeAnonymousSet(writer: MessageWriter, family: FirewallFamily, table: string, set: AnonymousSet, id: number): void {
-  const flags = SET_FLAG.anonymous | SET_FLAG.constant | (set.interval ? SET_FLAG.interval : 0) | (set.data === undefined ? 0 : SET_FLAG.map)
+  const flags =
+    SET_FLAG.anonymous | SET_FLAG.constant | (set.interval ? SET_FLAG.interval : 0) | (set.data === undefined ? 0 : SET_FLAG.map)
   beginMessage(writer, NEWSET, NLM_F_CREATE, family)
   declare(writer, table, {
     name: set.data === undefined ? ANONYMOUS_SET : ANONYMOUS_MAP,
@@ -108,7 +127,9 @@ function declare(writer: MessageWriter, table: string, { name, id, flags, key, d
   if (data === 'verdict') writer.attrU32be(SET.dataType, VERDICT_TYPE).attrU32be(SET.dataLength, 0)
   else if (data !== undefined) {
     const length = layoutLength(data)
-    writer.attrU32be(SET.dataType, typeNumber(data)).attrU32be(SET.dataLength, dataInterval === true ? ((length + 3) & ~3) + length : length)
+    writer
+      .attrU32be(SET.dataType, typeNumber(data))
+      .attrU32be(SET.dataLength, dataInterval === true ? ((length + 3) & ~3) + length : length)
   }
   const described = (flags & SET_FLAG.concat) !== 0
   if (size !== undefined || described) {

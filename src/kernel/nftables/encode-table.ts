@@ -10,7 +10,9 @@ export function encodeTable(writer: MessageWriter, table: FirewallTable, exclusi
   onlyKeys(table, ['kind', 'at', 'family', 'name', 'comment'], 'table')
   const name = checkName(table.name, 'name')
   const comment = commentData(UDATA_COMMENT.table, checkComment(table.comment, 'comment'))
-  beginMessage(writer, NEWTABLE, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table.family).attrString(TABLE.name, name).attrU32be(TABLE.flags, 0)
+  beginMessage(writer, NEWTABLE, NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0), table.family)
+    .attrString(TABLE.name, name)
+    .attrU32be(TABLE.flags, 0)
   if (comment !== undefined) writer.attrBytes(TABLE.userdata, comment)
   writer.end()
 }

@@ -5,7 +5,15 @@ import type { Place } from '../../contracts/kernel-objects.js'
 import { NETLINK_NETFILTER, type ObjectHandler, type TransactionContext } from '../handler.js'
 import { NLM_F_CREATE, NLM_F_EXCL, type MessageWriter } from '../netlink/writer.js'
 import { describeFirewall } from './describe.js'
-import { encodeChain, encodeChainRemoval, encodeFlush, encodePolicy, encodeRules, prepareChain, type PreparedChain } from './encode-chain.js'
+import {
+  encodeChain,
+  encodeChainRemoval,
+  encodeFlush,
+  encodePolicy,
+  encodeRules,
+  prepareChain,
+  type PreparedChain,
+} from './encode-chain.js'
 import { encodeElement, listOf, shapeLayout, writeElements } from './encode-elements.js'
 import { encodeSet, encodeSetRemoval } from './encode-set.js'
 import { encodeTable, encodeTableRemoval } from './encode-table.js'
@@ -57,7 +65,10 @@ function encodeWhole(out: MessageWriter, prepared: PreparedChain): void {
 /** Rules are put in all anew; a chain at another hook is another chain (nothing jumps to a base chain). */
 function encodeChange(out: MessageWriter, from: FirewallChain, prepared: PreparedChain): void {
   const { chain } = prepared
-  const [{ policy: before = 'accept', ...hookBefore }, { policy: after = 'accept', ...hookAfter }] = [from.base ?? {}, chain.base ?? {}] as const
+  const [{ policy: before = 'accept', ...hookBefore }, { policy: after = 'accept', ...hookAfter }] = [
+    from.base ?? {},
+    chain.base ?? {},
+  ] as const
   if (!isDeepStrictEqual(hookBefore, hookAfter) || (chain.base !== undefined && from.comment !== chain.comment)) {
     encodeChainRemoval(out, from)
     encodeWhole(out, prepared)

@@ -41,7 +41,9 @@ export function writeInstruction(writer: MessageWriter, instruction: KernelExpre
   })
 }
 
-export const rows = (name: InstructionName): [string, readonly [number, AttributeKind]][] => Object.entries(INSTRUCTIONS[name])
+type Row = readonly [attribute: number, kind: AttributeKind]
+
+export const rows = (name: InstructionName): [string, Row][] => Object.entries<Row>(INSTRUCTIONS[name])
 
 /** `value` is what {@link INSTRUCTIONS} says for the kind. */
 function writeAttribute(writer: MessageWriter, attribute: number, kind: AttributeKind, value: unknown): void {

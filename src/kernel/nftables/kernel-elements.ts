@@ -28,11 +28,17 @@ export function asKernelElements({ key, keyEnd, end, ...rest }: ElementKey & { d
 }
 
 /** Keys in normal form, ordered by their bytes, each with the element that has its data. */
-export function decodeElements({ parts, interval }: KeyLayout, elements: readonly KernelElement[]): { key: KeyPart[]; element: KernelElement }[] {
+export function decodeElements(
+  { parts, interval }: KeyLayout,
+  elements: readonly KernelElement[],
+): { key: KeyPart[]; element: KernelElement }[] {
   const rest = elements.filter(({ key }) => key === undefined).map((element) => ({ key: [CATCH_ALL], element }))
   const keyed = elements.filter((element): element is KernelElement & { key: Uint8Array } => element.key !== undefined).sort(byKey)
   if (!interval) return [...keyed.map((element) => ({ key: decodeExactKey(parts, element.key), element })), ...rest]
-  const ranges = parts.length > 1 ? keyed.map((element) => ({ low: element.key, high: element.keyEnd ?? element.key, element })) : pairs(keyed, layoutLength(parts))
+  const ranges =
+    parts.length > 1
+      ? keyed.map((element) => ({ low: element.key, high: element.keyEnd ?? element.key, element }))
+      : pairs(keyed, layoutLength(parts))
   return [...ranges.map(({ low, high, element }) => ({ key: decodeRangeKey(parts, low, high), element })), ...rest]
 }
 

@@ -35,26 +35,63 @@ type Row = readonly [attribute: number, kind: AttributeKind]
 export const INSTRUCTIONS = {
   immediate: { dreg: [1, 'register'], data: [2, 'data'] },
   payload: {
-    dreg: [1, 'register'], base: [2, 'u32'], offset: [3, 'u32'], length: [4, 'u32'], sreg: [5, 'register'],
-    checksumType: [6, 'u32'], checksumOffset: [7, 'u32'], checksumFlags: [8, 'u32'],
+    dreg: [1, 'register'],
+    base: [2, 'u32'],
+    offset: [3, 'u32'],
+    length: [4, 'u32'],
+    sreg: [5, 'register'],
+    checksumType: [6, 'u32'],
+    checksumOffset: [7, 'u32'],
+    checksumFlags: [8, 'u32'],
   },
   meta: { dreg: [1, 'register'], key: [2, 'u32'], sreg: [3, 'register'] },
   ct: { dreg: [1, 'register'], key: [2, 'u32'], direction: [3, 'u8'], sreg: [4, 'register'] },
   rt: { dreg: [1, 'register'], key: [2, 'u32'] },
   fib: { dreg: [1, 'register'], result: [2, 'u32'], flags: [3, 'u32'] },
-  exthdr: { dreg: [1, 'register'], kind: [2, 'u8'], offset: [3, 'u32'], length: [4, 'u32'], flags: [5, 'u32'], op: [6, 'u32'], sreg: [7, 'register'] },
+  exthdr: {
+    dreg: [1, 'register'],
+    kind: [2, 'u8'],
+    offset: [3, 'u32'],
+    length: [4, 'u32'],
+    flags: [5, 'u32'],
+    op: [6, 'u32'],
+    sreg: [7, 'register'],
+  },
   numgen: { dreg: [1, 'register'], modulus: [2, 'u32'], mode: [3, 'u32'], offset: [4, 'u32'] },
-  hash: { sreg: [1, 'register'], dreg: [2, 'register'], length: [3, 'u32'], modulus: [4, 'u32'], seed: [5, 'u32'], offset: [6, 'u32'], mode: [7, 'u32'] },
+  hash: {
+    sreg: [1, 'register'],
+    dreg: [2, 'register'],
+    length: [3, 'u32'],
+    modulus: [4, 'u32'],
+    seed: [5, 'u32'],
+    offset: [6, 'u32'],
+    mode: [7, 'u32'],
+  },
   socket: { key: [1, 'u32'], dreg: [2, 'register'], level: [3, 'u32'] },
   xfrm: { dreg: [1, 'register'], key: [2, 'u32'], direction: [3, 'u8'], spnum: [4, 'u32'] },
-  bitwise: { sreg: [1, 'register'], dreg: [2, 'register'], length: [3, 'u32'], mask: [4, 'value'], xor: [5, 'value'], op: [6, 'u32'], data: [7, 'value'] },
+  bitwise: {
+    sreg: [1, 'register'],
+    dreg: [2, 'register'],
+    length: [3, 'u32'],
+    mask: [4, 'value'],
+    xor: [5, 'value'],
+    op: [6, 'u32'],
+    data: [7, 'value'],
+  },
   byteorder: { sreg: [1, 'register'], dreg: [2, 'register'], op: [3, 'u32'], length: [4, 'u32'], size: [5, 'u32'] },
   cmp: { sreg: [1, 'register'], op: [2, 'u32'], data: [3, 'value'] },
   range: { sreg: [1, 'register'], op: [2, 'u32'], from: [3, 'value'], to: [4, 'value'] },
   lookup: { set: [1, 'string'], sreg: [2, 'register'], dreg: [3, 'register'], setId: [4, 'u32'], flags: [5, 'u32'] },
   dynset: {
-    set: [1, 'string'], setId: [2, 'u32'], op: [3, 'u32'], keyRegister: [4, 'register'], dataRegister: [5, 'register'], timeout: [6, 'u64'],
-    expression: [7, 'instruction'], flags: [9, 'u32'], expressions: [10, 'list'],
+    set: [1, 'string'],
+    setId: [2, 'u32'],
+    op: [3, 'u32'],
+    keyRegister: [4, 'register'],
+    dataRegister: [5, 'register'],
+    timeout: [6, 'u64'],
+    expression: [7, 'instruction'],
+    flags: [9, 'u32'],
+    expressions: [10, 'list'],
   },
   counter: { bytes: [1, 'u64'], packets: [2, 'u64'] },
   limit: { rate: [1, 'u64'], unit: [2, 'u64'], burst: [3, 'u32'], mode: [4, 'u32'], flags: [5, 'u32'] },
@@ -63,7 +100,12 @@ export const INSTRUCTIONS = {
   log: { group: [1, 'u16'], prefix: [2, 'string'], snaplen: [3, 'u32'], threshold: [4, 'u16'], level: [5, 'u32'], flags: [6, 'u32'] },
   reject: { mode: [1, 'u32'], code: [2, 'u8'] },
   nat: {
-    mode: [1, 'u32'], family: [2, 'u32'], addressMin: [3, 'register'], addressMax: [4, 'register'], portMin: [5, 'register'], portMax: [6, 'register'],
+    mode: [1, 'u32'],
+    family: [2, 'u32'],
+    addressMin: [3, 'register'],
+    addressMax: [4, 'register'],
+    portMin: [5, 'register'],
+    portMax: [6, 'register'],
     flags: [7, 'u32'],
   },
   masq: { flags: [1, 'u32'], portMin: [2, 'register'], portMax: [3, 'register'] },
@@ -93,7 +135,9 @@ interface KindValues {
 
 /** One instruction; attributes that are absent are `undefined`. */
 export type Instruction<N extends InstructionName = InstructionName> = N extends InstructionName
-  ? { name: N } & { [F in keyof Instructions[N]]?: Instructions[N][F] extends readonly [number, infer K extends AttributeKind] ? KindValues[K] : never }
+  ? { name: N } & {
+      [F in keyof Instructions[N]]?: Instructions[N][F] extends readonly [number, infer K extends AttributeKind] ? KindValues[K] : never
+    }
   : never
 
 /** An instruction that the table does not know, or one with attributes that it does not know. */

@@ -41,7 +41,7 @@ function bitCount(bits: number, field: string): number {
 }
 
 export function dataTypes(types: readonly SetType[], field: string): DataType[] {
-  if (!Array.isArray(types) || types.length === 0) throw refusal(field, 'a list of data types is needed')
+  if (!(types instanceof Array) || types.length === 0) throw refusal(field, 'a list of data types is needed')
   if (types.length > MOST_PARTS) throw refusal(field, `at most ${MOST_PARTS} parts`)
   const result = types.map((type, i) => dataType(type, `${field}[${i}]`))
   if (layoutLength(result.map(partOf)) > MOST_BYTES) throw refusal(field, `longer than ${MOST_BYTES} bytes`)

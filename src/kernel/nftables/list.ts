@@ -55,7 +55,13 @@ export function chainsOf({ socket, at }: ListOptions, table: TableName, only?: s
   const rules = new Map<string, FirewallRule[]>(chains.map(({ name }) => [name, []]))
   for (const rule of dumpRules(socket, table, only)) rules.get(rule.chain)?.push(ruleOf(rule, findSet))
   return chains.map(({ name, base, comment, ...where }): FirewallChain => ({
-    kind: 'nft-chain', at, ...where, name, ...(base && { base }), ...(comment !== undefined && { comment }), rules: rules.get(name) ?? [],
+    kind: 'nft-chain',
+    at,
+    ...where,
+    name,
+    ...(base && { base }),
+    ...(comment !== undefined && { comment }),
+    rules: rules.get(name) ?? [],
   }))
 }
 

@@ -23,7 +23,9 @@ export function encodeLog(log: Log, field: string): KernelExpression {
   if (group !== undefined) {
     if (level !== undefined || flags !== undefined) throw refusal(`${field}.group`, 'excludes level and flags')
     return {
-      name: 'log', ...common, group: wholeNumber(group, 0xffff, `${field}.group`),
+      name: 'log',
+      ...common,
+      group: wholeNumber(group, 0xffff, `${field}.group`),
       ...(snaplen !== undefined && { snaplen: wholeNumber(snaplen, 0xffffffff, `${field}.snaplen`) }),
       ...(queueThreshold !== undefined && { threshold: wholeNumber(queueThreshold, 0xffff, `${field}.queueThreshold`) }),
     }
@@ -51,7 +53,12 @@ function logFlags(flags: Log['flags'], field: string): { flags?: number } {
 export function decodeLog({ prefix, level, flags, group, snaplen, threshold }: Instruction<'log'>): Log | undefined {
   const common: Log = prefix === undefined || prefix === '' ? {} : { prefix }
   if (group !== undefined) {
-    return { ...common, group, ...(snaplen !== undefined && snaplen !== 0 && { snaplen }), ...(threshold !== undefined && threshold !== 0 && { queueThreshold: threshold }) }
+    return {
+      ...common,
+      group,
+      ...(snaplen !== undefined && snaplen !== 0 && { snaplen }),
+      ...(threshold !== undefined && threshold !== 0 && { queueThreshold: threshold }),
+    }
   }
   const name = level === undefined ? undefined : LEVELS[level]
   if (level !== undefined && name === undefined) return undefined
@@ -85,6 +92,7 @@ export function encodeReject(reject: Reject, field: string): KernelExpression {
 /** @param network which ICMP the packet would be answered with, `undefined` when the rule has not made sure */
 export function decodeReject({ mode, code = 0 }: Instruction<'reject'>, network: 'ip' | 'ip6' | undefined): Reject | undefined {
   if (mode === REJECT_TCP_RESET) return { type: 'tcp reset' }
-  const type = mode === REJECT_ICMPX ? 'icmpx' : mode === REJECT_ICMP && network !== undefined ? (network === 'ip6' ? 'icmpv6' : 'icmp') : undefined
+  const type =
+    mode === REJECT_ICMPX ? 'icmpx' : mode === REJECT_ICMP && network !== undefined ? (network === 'ip6' ? 'icmpv6' : 'icmp') : undefined
   return type === undefined ? undefined : { type, code: decodeScalar(CODE_TYPE[type], Uint8Array.of(code)) }
 }

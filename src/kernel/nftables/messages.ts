@@ -54,18 +54,49 @@ export const CHAIN = { table: 1, name: 3, hook: 4, policy: 5, type: 7, userdata:
 export const HOOK = { number: 1, priority: 2, device: 3, devices: 4 } as const
 export const RULE = { table: 1, chain: 2, expressions: 4, userdata: 7 } as const
 export const SET = {
-  table: 1, name: 2, flags: 3, keyType: 4, keyLength: 5, dataType: 6, dataLength: 7, policy: 8, description: 9, id: 10, timeout: 11,
-  gcInterval: 12, userdata: 13, expression: 17, expressions: 18,
+  table: 1,
+  name: 2,
+  flags: 3,
+  keyType: 4,
+  keyLength: 5,
+  dataType: 6,
+  dataLength: 7,
+  policy: 8,
+  description: 9,
+  id: 10,
+  timeout: 11,
+  gcInterval: 12,
+  userdata: 13,
+  expression: 17,
+  expressions: 18,
 } as const
 export const SET_DESCRIPTION = { size: 1, concat: 2 } as const
 export const ELEMENT_LIST = { table: 1, set: 2, elements: 3, setId: 4 } as const
 export const ELEMENT = {
-  key: 1, data: 2, flags: 3, timeout: 4, expiration: 5, userdata: 6, expression: 7, keyEnd: 10, expressions: 11,
+  key: 1,
+  data: 2,
+  flags: 3,
+  timeout: 4,
+  expiration: 5,
+  userdata: 6,
+  expression: 7,
+  keyEnd: 10,
+  expressions: 11,
 } as const
 export const LIST_ELEM = 1
 
 /** enum nft_set_flags */
-export const SET_FLAG = { anonymous: 0x1, constant: 0x2, interval: 0x4, map: 0x8, timeout: 0x10, dynamic: 0x20, object: 0x40, concat: 0x80, expression: 0x100 } as const
+export const SET_FLAG = {
+  anonymous: 0x1,
+  constant: 0x2,
+  interval: 0x4,
+  map: 0x8,
+  timeout: 0x10,
+  dynamic: 0x20,
+  object: 0x40,
+  concat: 0x80,
+  expression: 0x100,
+} as const
 /** enum nft_set_elem_flags */
 export const ELEMENT_FLAG = { intervalEnd: 1, catchAll: 2 } as const
 /** NFT_DATA_VERDICT, as the type of a map's data */

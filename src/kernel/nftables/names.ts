@@ -6,7 +6,8 @@ const NAME = /^[A-Za-z_.][A-Za-z0-9_./-]{0,254}$/
 const LONGEST_COMMENT = 128
 
 export function checkName(name: string, field: string): string {
-  if (typeof name !== 'string' || !NAME.test(name)) throw refusal(field, `${JSON.stringify(name)} is not a name of letters, digits and _ . / -`)
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw refusal(field, `${JSON.stringify(name)} is not a name of letters, digits and _ . / -`)
   return name
 }
 

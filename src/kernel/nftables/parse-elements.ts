@@ -53,7 +53,10 @@ export const shapeOf = ({ name, key, data, flags, dataInterval }: FirewallSet): 
 })
 
 /** Elements of a set in normal form, ordered by key; with `counters`, also what each has counted. */
-export function firewallElements(set: FirewallSet, elements: readonly KernelElement[]): { element: FirewallElement; counter: KernelElement['counter'] }[] {
+export function firewallElements(
+  set: FirewallSet,
+  elements: readonly KernelElement[],
+): { element: FirewallElement; counter: KernelElement['counter'] }[] {
   const shape = shapeOf(set)
   const layout = shapeLayout(shape)
   const { at, family, table } = set

@@ -79,7 +79,12 @@ function parseTypes(id: number, length: number, declared: Uint8Array | undefined
   for (let rest = id; rest !== 0; rest >>>= ID_BITS) ids.unshift(rest & ID_MASK)
   const noted = readTypeof(declared, Math.max(ids.length, 1))
   const types = ids.map((part, i): SetType | undefined => noted[i] ?? (typeById(part)?.name as SetType | undefined))
-  if (types.length > 0 && types.length <= MOST_PARTS && length <= MOST_BYTES && types.every((type): type is SetType => type !== undefined)) {
+  if (
+    types.length > 0 &&
+    types.length <= MOST_PARTS &&
+    length <= MOST_BYTES &&
+    types.every((type): type is SetType => type !== undefined)
+  ) {
     if (layoutLength(types.map((type) => partOf(dataType(type, 'key')))) === length) return types
   }
   return length > 0 && length <= MOST_INTEGER_BYTES ? [{ integer: length * 8 }] : undefined

@@ -42,7 +42,8 @@ const REGISTERS = 16
 export const registerCount = (length: number): number => (length + 3) >> 2
 
 export function checkRegisters(register: number, length: number, field: string): void {
-  if (register + registerCount(length) > REGISTERS) throw refusal(field, 'the values are longer than the registers of the kernel (64 bytes)')
+  if (register + registerCount(length) > REGISTERS)
+    throw refusal(field, 'the values are longer than the registers of the kernel (64 bytes)')
 }
 
 /**

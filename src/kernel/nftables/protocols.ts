@@ -9,7 +9,22 @@ type NetworkProtocol = 'arp' | 'ip' | 'ip6'
 type TransportProtocol = 'icmp' | 'icmpv6' | 'igmp' | 'tcp' | 'udp' | 'udplite' | 'sctp' | 'dccp' | 'esp' | 'ah'
 
 const ALL: readonly string[] = [
-  'ether', 'vlan', 'arp', 'ip', 'ip6', 'icmp', 'icmpv6', 'igmp', 'tcp', 'udp', 'udplite', 'sctp', 'dccp', 'esp', 'ah', 'th',
+  'ether',
+  'vlan',
+  'arp',
+  'ip',
+  'ip6',
+  'icmp',
+  'icmpv6',
+  'igmp',
+  'tcp',
+  'udp',
+  'udplite',
+  'sctp',
+  'dccp',
+  'esp',
+  'ah',
+  'th',
 ] satisfies Protocol[]
 const NETWORK_OF: Partial<Record<TransportProtocol, NetworkProtocol>> = { icmp: 'ip', igmp: 'ip', icmpv6: 'ip6' }
 
@@ -109,7 +124,8 @@ export class ProtocolContext {
   }
 }
 
-const numberOf = (table: SymbolTable, value: string | number): number | undefined => (typeof value === 'number' ? value : symbolNumber(table, value))
+const numberOf = (table: SymbolTable, value: string | number): number | undefined =>
+  typeof value === 'number' ? value : symbolNumber(table, value)
 
 function networkOf(table: SymbolTable, value: string | number): string | undefined {
   const number = numberOf(table, value)

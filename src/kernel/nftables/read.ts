@@ -14,7 +14,10 @@ export function readChain(options: ListOptions, { family, table, name }: Firewal
   return chainsOf(options, { family, table }, name)[0]
 }
 
-export function readSet(options: ListOptions, { family, table, name }: Pick<FirewallSet, 'family' | 'table' | 'name'>): FirewallSet | undefined {
+export function readSet(
+  options: ListOptions,
+  { family, table, name }: Pick<FirewallSet, 'family' | 'table' | 'name'>,
+): FirewallSet | undefined {
   return namedSets(options, { family, table }).find((set) => set.name === name)
 }
 

@@ -12,7 +12,14 @@ export interface Content {
     | { is: 'constant'; bytes: Uint8Array }
     /** Bytes of a header; which field it is shows when the mask is known. */
     | { is: 'payload'; base: number; offset: number; mask?: Uint8Array; flip?: Uint8Array }
-    | { is: 'expression'; expression: Expression; part: Part; mask?: Uint8Array; flip?: Uint8Array; /** Turned round to network order. */ swapped?: boolean }
+    | {
+        is: 'expression'
+        expression: Expression
+        part: Part
+        mask?: Uint8Array
+        flip?: Uint8Array
+        /** Turned round to network order. */ swapped?: boolean
+      }
     /** What a map has for a key. */
     | { is: 'lookup'; set: string; setId?: number; key: Content[] }
   /** No statement has used it yet. */

@@ -21,7 +21,11 @@ export function encodeStateful(statement: StatefulStatement, field: string): Ker
   if ('quota' in statement) {
     const { quota } = statement
     onlyKeys(quota, ['bytes', 'over'], `${field}.quota`)
-    return { name: 'quota', bytes: BigInt(wholeNumber(quota.bytes, Number.MAX_SAFE_INTEGER, `${field}.quota.bytes`)), flags: quota.over === true ? INVERTED : 0 }
+    return {
+      name: 'quota',
+      bytes: BigInt(wholeNumber(quota.bytes, Number.MAX_SAFE_INTEGER, `${field}.quota.bytes`)),
+      flags: quota.over === true ? INVERTED : 0,
+    }
   }
   onlyKeys(statement.ctCount, ['count', 'over'], `${field}.ctCount`)
   const { count, over } = statement.ctCount
@@ -36,7 +40,14 @@ function encodeLimit(limit: Limit, field: string): KernelExpression {
   const burst = wholeNumber(limit.burst ?? DEFAULT_BURST[unit], U32, `${field}.burst`)
   const whole = wholeNumber(rate, Number.MAX_SAFE_INTEGER, `${field}.rate`)
   if (whole === 0) throw refusal(`${field}.rate`, 'must be at least 1')
-  return { name: 'limit', rate: BigInt(whole), unit: SECONDS[per], burst, mode: unit === 'bytes' ? PER_BYTES : 0, flags: over === true ? INVERTED : 0 }
+  return {
+    name: 'limit',
+    rate: BigInt(whole),
+    unit: SECONDS[per],
+    burst,
+    mode: unit === 'bytes' ? PER_BYTES : 0,
+    flags: over === true ? INVERTED : 0,
+  }
 }
 
 /** `undefined` for other instructions and for values that the vocabulary cannot express. What has been counted is left out. */
@@ -62,7 +73,13 @@ function decodeLimit({ rate, unit, burst = 0, mode, flags }: Instruction<'limit'
   const exact = exactNumber(rate)
   if (per === undefined || exact === undefined) return undefined
   const kind = mode === PER_BYTES ? 'bytes' : 'packets'
-  const limit: Limit = { rate: exact, per, ...(kind === 'bytes' && { unit: kind }), ...(burst !== DEFAULT_BURST[kind] && { burst }), ...over(flags) }
+  const limit: Limit = {
+    rate: exact,
+    per,
+    ...(kind === 'bytes' && { unit: kind }),
+    ...(burst !== DEFAULT_BURST[kind] && { burst }),
+    ...over(flags),
+  }
   return { limit }
 }
 

@@ -37,7 +37,10 @@ const META_OF: Partial<Record<DataTypeName, number>> = {
 }
 
 /** For key and data of a set, or `undefined` where type names say it all or nft has no expression of a type. */
-export function typeofData(key: readonly SetType[], data: readonly SetType[] | 'verdict' | undefined): { key: UserData; data?: UserData } | undefined {
+export function typeofData(
+  key: readonly SetType[],
+  data: readonly SetType[] | 'verdict' | undefined,
+): { key: UserData; data?: UserData } | undefined {
   const nameless = (types: readonly SetType[]): boolean => types.some((type) => typeof type === 'object')
   if (!nameless(key) && (typeof data !== 'object' || !nameless(data))) return undefined
   const keyData = expressions(key)
@@ -68,12 +71,18 @@ function expressionOf(type: SetType): UserData | undefined {
   }
   if ('payload' in type) {
     const { base, offset, length } = type.payload
-    const raw = new UserData().u32(PAYLOAD.description, 0).u32(PAYLOAD.field, 0).u32(PAYLOAD.base, BASES.indexOf(base) + 1)
+    const raw = new UserData()
+      .u32(PAYLOAD.description, 0)
+      .u32(PAYLOAD.field, 0)
+      .u32(PAYLOAD.base, BASES.indexOf(base) + 1)
     return expression(EXPR.payload, raw.u32(PAYLOAD.offset, offset).u32(PAYLOAD.length, length))
   }
   if (!('numgen' in type)) return undefined
   const { mode, mod, offset = 0 } = type.numgen
-  const data = new UserData().u32(NUMGEN.mode, mode === 'random' ? 1 : 0).u32(NUMGEN.mod, mod).u32(NUMGEN.offset, offset)
+  const data = new UserData()
+    .u32(NUMGEN.mode, mode === 'random' ? 1 : 0)
+    .u32(NUMGEN.mod, mod)
+    .u32(NUMGEN.offset, offset)
   return expression(EXPR.numgen, data)
 }
 

@@ -51,7 +51,7 @@ export function readUserData(bytes: Uint8Array | undefined): Map<number, Uint8Ar
   const found = new Map<number, Uint8Array>()
   if (bytes === undefined) return found
   const end = Math.min(bytes.length, MOST)
-  for (let at = 0; at + 2 <= end; ) {
+  for (let at = 0; at + 2 <= end;) {
     const length = bytes[at + 1]!
     if (at + 2 + length > end) break
     found.set(bytes[at]!, bytes.subarray(at + 2, at + 2 + length))

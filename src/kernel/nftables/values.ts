@@ -163,7 +163,8 @@ function encodeNumber(type: DataType, value: Scalar, field: string): Uint8Array 
     return bits.smallNumberToBytes(symbol, byteLength(type), type.order)
   }
   const number = toInteger(type, value)
-  const bytes = number === undefined || number >> BigInt(type.bits) !== 0n ? undefined : bits.numberToBytes(number, byteLength(type), type.order)
+  const bytes =
+    number === undefined || number >> BigInt(type.bits) !== 0n ? undefined : bits.numberToBytes(number, byteLength(type), type.order)
   if (bytes === undefined) throw refusal(field, `${JSON.stringify(value)} is not of the type ${type.name} (${type.bits} bits)`)
   return bytes
 }
