@@ -93,7 +93,8 @@ const asIPv4: OptionParser<string> = (text) => {
 }
 const asIPv6: OptionParser<string> = (text) => {
   if (!isIPv6(text) || text.includes('%')) throw new Error('expected an IPv6 address')
-  return text
+  // RFC 5952: what the kernel is read back as.
+  return new URL(`http://[${text}]/`).hostname.slice(1, -1)
 }
 
 const asLinkNames: OptionParser<string[]> = (text) => [...new Set(text.split(':').map(asLinkName))]

@@ -43,7 +43,7 @@ export interface DriverConformance {
 }
 
 /** What one test looks at: descriptions of two networks and of two endpoints on the first. */
-interface Scene {
+export interface Scene {
   sample: DriverSample
   driver: NetworkDriver
   host: HostFacts
@@ -73,7 +73,7 @@ export function driverConformance({ driver: fresh, samples = [{ title: 'no optio
       if (driver.endpointOptions !== undefined) throws(() => driver.endpointOptions!({ [MISSPELT]: '1' }), refusesUnknown)
     })
     it('tolerates that clean-up is asked for again, and of what never was', async () => {
-      await withStarted(await scene(fresh(), samples[0]!), async ({ driver, networks: [network], endpoints: [endpoint] }) => {
+      await withStarted(prepareScene(fresh(), samples[0]!), async ({ driver, networks: [network], endpoints: [endpoint] }) => {
         for (let round = 0; round < 2; round++) {
           await driver.afterLeave?.(endpoint, network, AbortSignal.timeout(HOOK_LIMIT_MS))
           await driver.afterDelete?.(network, AbortSignal.timeout(HOOK_LIMIT_MS))
@@ -86,7 +86,7 @@ export function driverConformance({ driver: fresh, samples = [{ title: 'no optio
 
 function declareSample(fresh: () => NetworkDriver, sample: DriverSample, it: DriverConformance['it']): void {
   const test = (name: string, body: (scene: Scene) => void | Promise<void>): void => {
-    it(name, async () => withStarted(await scene(fresh(), sample), body))
+    it(name, async () => withStarted(prepareScene(fresh(), sample), body))
   }
   test('describes networks by the rules', ({ driver, host, networks }) => {
     const descriptions = networks.map((network) => driver.network(network, host))
@@ -115,7 +115,7 @@ function declareSample(fresh: () => NetworkDriver, sample: DriverSample, it: Dri
     defaultRoutesAreOffers(description, network, endpoint)
   })
   test('describes the same thing in the same words, and leaves what it is given alone', async (first) => {
-    await withStarted(await scene(fresh(), sample), (second) => {
+    await withStarted(prepareScene(fresh(), sample), (second) => {
       const texts = [first, second, first].map((each) => JSON.stringify(describeAll(each)))
       strictEqual(texts[1], texts[0], 'two drivers describe one network differently')
       strictEqual(texts[2], texts[0], 'a driver describes one network differently the second time')
@@ -133,7 +133,7 @@ const describeAll = ({ driver, host, networks: [network], endpoints }: Scene): D
   ...endpoints.map((endpoint) => driver.endpoint(endpoint, network, host)),
 ]
 
-async function scene(driver: NetworkDriver, sample: DriverSample): Promise<Scene> {
+export function prepareScene(driver: NetworkDriver, sample: DriverSample): Scene {
   const host = sampleHost(sample.host)
   const networks = [0, 1].map((number) => sampleNetwork(driver, sample, number))
   const endpoints = [0, 1].map((number) => sampleEndpoint(driver, sample, networks[0]!, number))
@@ -141,7 +141,7 @@ async function scene(driver: NetworkDriver, sample: DriverSample): Promise<Scene
 }
 
 /** Calls what the core calls around the first network and its endpoints; the views that the test sees are frozen. */
-async function withStarted(scene: Scene, body: (scene: Scene) => void | Promise<void>): Promise<void> {
+export async function withStarted(scene: Scene, body: (scene: Scene) => void | Promise<void>): Promise<void> {
   const { sample, driver, host } = scene
   const known: NetworkView[] = []
   await driver.start?.(context(known))

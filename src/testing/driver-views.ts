@@ -41,7 +41,7 @@ export function sampleNetwork(driver: NetworkDriver, sample: DriverSample, numbe
   if (capabilities.addresses !== false) {
     const four = `10.213.${number}`
     subnets.push({ subnet: `${four}.0/24`, family: 4, reserved: {}, ...(gateway(4) && { gateway: `${four}.1` }) })
-    const six = `fd00:213:${number.toString(16)}:`
+    const six = `fd00:213:${(number + 1).toString(16)}:`
     if (ipv6) subnets.push({ subnet: `${six}:/64`, family: 6, reserved: {}, ...(gateway(6) && { gateway: `${six}:1` }) })
   }
   const name = sample.networkName ?? `conformance${number}`

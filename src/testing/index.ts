@@ -1,1 +1,2 @@
-export * from './driver-conformance.js'
+export { driverConformance, type DriverConformance, type DriverSample } from './driver-conformance.js'
+export { driverKernelConformance, type DriverKernelConformance } from './driver-kernel-conformance.js'

@@ -10,7 +10,6 @@ type Network = NetworkView<BridgeOptions>
 type Endpoint = EndpointView<BridgeEndpointOptions>
 
 const WILDCARD = { 4: '0.0.0.0', 6: '::' } as const
-const WHOLE = { 4: 32, 6: 128 } as const
 
 /** What an endpoint adds to the sets of the table: its published ports, and on an adopted bridge its addresses. */
 export function describePorts(endpoint: Endpoint, network: Network, table: string): KernelObject[] {
@@ -38,7 +37,7 @@ const withoutPrefix = (address: string): string => address.split('/')[0]!
 function membership(network: Network, family: sets.Family, address: string, element: sets.ElementMaker): FirewallElement[] {
   const elements = [element(sets.members(family), [address], { verdict: chainFor(network, family) })]
   if (network.internal) elements.push(element(sets.confined(family), [address]))
-  return [...elements, ...outbound(network, family, `${address}/${WHOLE[family]}`, element)]
+  return [...elements, ...outbound(network, family, address, element)]
 }
 
 function published(network: Network, family: sets.Family, address: string, port: PortView, element: sets.ElementMaker): FirewallElement[] {
