@@ -71,9 +71,9 @@ function wiring(endpoint, network, address, family, gateway) {
   /** @type {KernelObject[]} */
   const objects = [
     { kind: 'address', at: 'host', link: hostEnd(endpoint), address: `${gateway}/${whole}`, noDad },
-    { kind: 'route', at: 'host', destination: `${address.split('/')[0]}/${whole}`, link: hostEnd(endpoint), scope: 'link' },
+    { kind: 'route', at: 'host', destination: `${address.split('/')[0]}/${whole}`, link: hostEnd(endpoint) },
     { kind: 'address', at: 'sandbox', link, address, noDad, noPrefixRoute: true },
-    { kind: 'route', at: 'sandbox', destination: `${gateway}/${whole}`, link, scope: 'link' },
+    { kind: 'route', at: 'sandbox', destination: `${gateway}/${whole}`, link },
   ]
   for (const { subnet } of network.subnets.filter((other) => other.family === family)) {
     objects.push({ kind: 'route', at: 'sandbox', destination: subnet, gateway, link })
