@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { entries, packageExports } from '../../scripts/entries.mjs'
@@ -145,9 +145,8 @@ const HEAVY = ['koffi', 'lmdb', 'netlink', 'undici']
 describe('import of the packed tarball', () => {
   it('loads nothing heavy', () => {
     const light = emptyProject('light')
-    const { dependencies } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { dependencies: Record<string, string> }
-    execFileSync('cp', ['-r', packageFile('.'), join(light, 'node_modules', 'libcnm')])
-    for (const name of Object.keys(dependencies)) if (!HEAVY.includes(name)) copyPackage(`node_modules/${name}`, light)
+    const heavy = HEAVY.map((name) => join(project, 'node_modules', name))
+    cpSync(join(project, 'node_modules'), join(light, 'node_modules'), { recursive: true, filter: (source) => !heavy.includes(source) })
     expect(run('light.mjs', `import { CnmError } from 'libcnm'; console.log(JSON.stringify(typeof CnmError))`, light)).toBe('function')
     expect(run('light.cjs', `console.log(JSON.stringify(typeof require('libcnm').CnmError))`, light)).toBe('function')
     rmSync(light, { recursive: true })
@@ -156,13 +155,14 @@ describe('import of the packed tarball', () => {
   it('costs what it says', () => {
     const cost = run(
       'cost.mjs',
-      `const before = process.memoryUsage.rss(), start = performance.now()
+      `const rss = process.memoryUsage.rss(), start = performance.now(), cpu = process.cpuUsage()
        await import('libcnm')
-       console.log(JSON.stringify({ ms: performance.now() - start, megabytes: (process.memoryUsage.rss() - before) / 2 ** 20 }))`,
-    ) as { ms: number; megabytes: number }
-    console.log(`import of libcnm: ${cost.ms.toFixed(1)} ms, ${cost.megabytes.toFixed(1)} MB`)
-    // Far above the target (60 ms, 15 MB), because other work shares the processor.
-    expect(cost.ms).toBeLessThan(600)
+       const { user, system } = process.cpuUsage(cpu)
+       console.log(JSON.stringify({ ms: performance.now() - start, cpu: (user + system) / 1000, megabytes: (process.memoryUsage.rss() - rss) / 2 ** 20 }))`,
+    ) as { ms: number; cpu: number; megabytes: number }
+    console.log(`import of libcnm: ${cost.ms.toFixed(1)} ms (${cost.cpu.toFixed(1)} ms of processor), ${cost.megabytes.toFixed(1)} MB`)
+    // Far above the target (60 ms, 15 MB), and processor time, because other work shares the machine.
+    expect(cost.cpu).toBeLessThan(600)
     expect(cost.megabytes).toBeLessThan(60)
   })
 })
