@@ -21,7 +21,11 @@ const { AttrStream, formatMessage } = require('netlink/dist/structs.js') as type
 /** IFLA_IFNAME, MTU, TXQLEN, ADDRESS; LINKINFO with kind and the peer's name and namespace. */
 function ownVeth(writer: MessageWriter, name: string, peer: string, flags = CREATE): void {
   writer.begin(RTM_NEWLINK, flags).u32(0).i32(0).u32(1).u32(1)
-  writer.attrString(3, name).attrU32(4, 1400).attrU32(13, 1000).attrBytes(1, Uint8Array.of(2, 0, 0, 0, 0, 1))
+  writer
+    .attrString(3, name)
+    .attrU32(4, 1400)
+    .attrU32(13, 1000)
+    .attrBytes(1, Uint8Array.of(2, 0, 0, 0, 0, 1))
   writer.nest(18, () => {
     writer.attrString(1, 'veth')
     writer.nest(2, () => {
@@ -64,7 +68,11 @@ function dumpOfLinks(): Uint8Array[] {
     ownVeth(writer, `v${i}`, `w${i}`, CREATE | NLM_F_ACK)
     socket.exchange(writer)
   }
-  const found = socket.dump(RTM_GETLINK, (writer) => writer.u32(0).u32(0).u32(0).u32(0), ({ payload }) => Buffer.from(payload))
+  const found = socket.dump(
+    RTM_GETLINK,
+    (writer) => writer.u32(0).u32(0).u32(0).u32(0),
+    ({ payload }) => Buffer.from(payload),
+  )
   socket.close()
   return found
 }

@@ -19,7 +19,9 @@ export const GENL_HEADER = 4
  * @throws CnmError ERR_CNM_NOT_SUPPORTED when the kernel has no such family
  */
 export function genericFamily(socket: NetlinkSocket, name: string): number {
-  const answer = socket.request(GENL_ID_CTRL, 0, (writer) => genericHeader(writer, CTRL_CMD_GETFAMILY, 1).attrString(CTRL_ATTR_FAMILY_NAME, name))
+  const answer = socket.request(GENL_ID_CTRL, 0, (writer) =>
+    genericHeader(writer, CTRL_CMD_GETFAMILY, 1).attrString(CTRL_ATTR_FAMILY_NAME, name),
+  )
   const id = answer.replies.map(({ payload }) => familyId(payload)).find((found) => found !== 0)
   if (answer.errno === 0 && id !== undefined) return id
   const missing = answer.errno === ENOENT || answer.errno === 0
@@ -37,4 +39,5 @@ export function familyId(payload: Uint8Array): number {
 }
 
 /** struct genlmsghdr: command, version, reserved. Written after {@link MessageWriter.begin} with the family's number. */
-export const genericHeader = (writer: MessageWriter, command: number, version: number): MessageWriter => writer.u8(command).u8(version).u16(0)
+export const genericHeader = (writer: MessageWriter, command: number, version: number): MessageWriter =>
+  writer.u8(command).u8(version).u16(0)

@@ -6,7 +6,15 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { deleteFlows, deleteFlowsOf, deleteFlowsTo, deleteMatchingFlows, FLOW_STATUS, listFlows, type Flow } from '../../src/kernel/conntrack/index.js'
+import {
+  deleteFlows,
+  deleteFlowsOf,
+  deleteFlowsTo,
+  deleteMatchingFlows,
+  FLOW_STATUS,
+  listFlows,
+  type Flow,
+} from '../../src/kernel/conntrack/index.js'
 import { NETLINK_NETFILTER } from '../../src/kernel/handler.js'
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.js'
 import { needs, needsPrivileges } from '../tools.js'
@@ -29,19 +37,24 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
   beforeAll(async () => {
     run('ip', 'netns', 'add', 'ct-target')
     run('ip', 'link', 'add', 'ct0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', 'ct-target')
-    for (const address of [`${HOST}/24`, `${HOST6}/64`]) run('ip', 'addr', 'add', address, 'dev', 'ct0', ...(address.includes(':') ? ['nodad'] : []))
-    for (const address of [`${TARGET}/24`, `${TARGET6}/64`]) nsRun('ip', 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []))
+    for (const address of [`${HOST}/24`, `${HOST6}/64`])
+      run('ip', 'addr', 'add', address, 'dev', 'ct0', ...(address.includes(':') ? ['nodad'] : []))
+    for (const address of [`${TARGET}/24`, `${TARGET6}/64`])
+      nsRun('ip', 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []))
     run('ip', 'link', 'set', 'ct0', 'up')
     nsRun('ip', 'link', 'set', 'eth0', 'up')
     nsRun('ip', 'link', 'set', 'lo', 'up')
-    run('nft', `table inet ct-test {
+    run(
+      'nft',
+      `table inet ct-test {
       chain output { type nat hook output priority -100;
         ip daddr ${HOST} udp dport 8080 dnat ip to ${TARGET}:80
         ip daddr ${HOST} tcp dport 8080 dnat ip to ${TARGET}:80
         ip6 daddr ${HOST6} udp dport 8080 dnat ip6 to [${TARGET6}]:80
       }
       chain marks { type filter hook output priority 0; udp dport 7777 ct mark set 0x1234; }
-    }`)
+    }`,
+    )
     run('sysctl', '-qw', 'net.netfilter.nf_conntrack_acct=1')
     const script = "require('net').createServer((socket) => socket.on('error', () => {}).resume()).listen(80, () => console.log('up'))"
     server = spawn('ip', ['netns', 'exec', 'ct-target', process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -91,7 +104,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
     await sendUdp(TARGET, 7778, 'plain')
     await sendUdp(TARGET6, 7778, 'six')
     await connectTcp(TARGET, 80)
-    const ports = (filter: Parameters<typeof listFlows>[1]): (number | undefined)[] => listFlows(socket, filter).map((flow) => flow.original.destinationPort)
+    const ports = (filter: Parameters<typeof listFlows>[1]): (number | undefined)[] =>
+      listFlows(socket, filter).map((flow) => flow.original.destinationPort)
     expect(ports({ mark: { value: 0x1234 } })).toEqual([7777])
     expect(ports({ mark: { value: 0x1000, mask: 0xf000 } })).toEqual([7777])
     expect(listFlows(socket, { family: 6 }).filter(({ original }) => original.protocol === 17)).toHaveLength(1)
@@ -135,8 +149,48 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
   })
 
   it('deletes an established TCP connection of which the kernel knows a zone', () => {
-    run('conntrack', '-I', '-p', 'tcp', '-s', HOST, '-d', TARGET, '--sport', '1', '--dport', '2', '--state', 'ESTABLISHED', '-t', '60', '-u', 'SEEN_REPLY', '-w', '7')
-    run('conntrack', '-I', '-p', 'tcp', '-s', HOST, '-d', TARGET, '--sport', '1', '--dport', '2', '--state', 'ESTABLISHED', '-t', '60', '-u', 'SEEN_REPLY')
+    run(
+      'conntrack',
+      '-I',
+      '-p',
+      'tcp',
+      '-s',
+      HOST,
+      '-d',
+      TARGET,
+      '--sport',
+      '1',
+      '--dport',
+      '2',
+      '--state',
+      'ESTABLISHED',
+      '-t',
+      '60',
+      '-u',
+      'SEEN_REPLY',
+      '-w',
+      '7',
+    )
+    run(
+      'conntrack',
+      '-I',
+      '-p',
+      'tcp',
+      '-s',
+      HOST,
+      '-d',
+      TARGET,
+      '--sport',
+      '1',
+      '--dport',
+      '2',
+      '--state',
+      'ESTABLISHED',
+      '-t',
+      '60',
+      '-u',
+      'SEEN_REPLY',
+    )
     const flow = only(listFlows(socket, { zone: 7 }))
     expect(flow).toMatchObject({ zone: 7, tcpState: 3 })
     expect(deleteFlows(socket, [flow])).toBe(1)
@@ -158,7 +212,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
   it('refuses what would empty the table, and says which field is wrong', () => {
     expect(() => deleteMatchingFlows(socket, {})).toThrow(expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'filter' }))
     expect(() => deleteMatchingFlows(socket, { original: {} })).toThrow(expect.objectContaining({ field: 'filter' }))
-    expect(() => listFlows(socket, { original: { destination: '10.0.0' } })).toThrow(expect.objectContaining({ field: 'original.destination' }))
+    expect(() => listFlows(socket, { original: { destination: '10.0.0' } })).toThrow(
+      expect.objectContaining({ field: 'original.destination' }),
+    )
     expect(() => listFlows(socket, { original: { destinationPort: 1 } })).toThrow(expect.objectContaining({ field: 'original.protocol' }))
     expect(() => listFlows(socket, { family: 4, reply: { source: '::1' } })).toThrow(expect.objectContaining({ field: 'family' }))
   })
@@ -193,10 +249,13 @@ function insert(protocol: string, ...more: string[]): void {
 /** `udp 10.0.0.1>10.0.0.2 1000>2000 ...` for each line of conntrack -L. */
 function conntrackList(family: string, ...args: string[]): string[] {
   const output = run('sh', '-c', 'conntrack -L -f "$@" 2>/dev/null', 'sh', family, ...args)
-  return output.split('\n').filter((line) => line !== '').map((line) => {
-    const fields = line.replace(/\[\w+\]/g, '').split(/\s+/)
-    return [fields[0], ...fields.filter((field) => /^(src|dst|sport|dport|id|type|code|packets|bytes|mark|zone)=/.test(field))].join(' ')
-  })
+  return output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const fields = line.replace(/\[\w+\]/g, '').split(/\s+/)
+      return [fields[0], ...fields.filter((field) => /^(src|dst|sport|dport|id|type|code|packets|bytes|mark|zone)=/.test(field))].join(' ')
+    })
 }
 
 const NAMES: Record<number, string> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6', 132: 'sctp' }

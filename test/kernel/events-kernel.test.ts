@@ -68,8 +68,16 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'unshare'))('a watch beside the
       { do: 'create', object: { kind: 'address', at, link: 'eth0', address: '10.92.0.1/24' } },
     ])
     execFileSync('ip', ['link', 'set', 'ekv0', 'mtu', '1300'])
-    await until(() => events.some((event) => event.kind === 'link' && event.at === 'host' && event.object?.kind === 'link' && event.object.mtu === 1300))
-    expect(events).toContainEqual({ kind: 'address', action: 'added', at, link: 'eth0', object: expect.objectContaining({ kind: 'address', at, link: 'eth0', address: '10.92.0.1/24' }) })
+    await until(() =>
+      events.some((event) => event.kind === 'link' && event.at === 'host' && event.object?.kind === 'link' && event.object.mtu === 1300),
+    )
+    expect(events).toContainEqual({
+      kind: 'address',
+      action: 'added',
+      at,
+      link: 'eth0',
+      object: expect.objectContaining({ kind: 'address', at, link: 'eth0', address: '10.92.0.1/24' }),
+    })
     await kernel.transaction([
       { do: 'delete', object: link },
       { do: 'delete', object: { kind: 'namespace', at } },
@@ -110,10 +118,14 @@ describe.skipIf(needsPrivileges())('a program that watches', () => {
     expect(await run('nothing', '0')).toMatchObject({ code: 0, signal: null, stdout: expect.stringContaining('saw') })
   })
 
-  it.each(Object.keys(EXPECTED) as (keyof typeof EXPECTED)[])('ends by %s at any moment without a crash', { timeout: 4 * LIMIT }, async (way) => {
-    const endings = await Promise.all([0, 3, 25, 90].map(async (delay) => ({ delay, ...(await run(way, String(delay))) })))
-    for (const { delay, code, signal, stderr } of endings) {
-      expect({ delay, code, signal, stderr: way === 'throw' ? '' : stderr }).toEqual({ delay, ...EXPECTED[way], stderr: '' })
-    }
-  })
+  it.each(Object.keys(EXPECTED) as (keyof typeof EXPECTED)[])(
+    'ends by %s at any moment without a crash',
+    { timeout: 4 * LIMIT },
+    async (way) => {
+      const endings = await Promise.all([0, 3, 25, 90].map(async (delay) => ({ delay, ...(await run(way, String(delay))) })))
+      for (const { delay, code, signal, stderr } of endings) {
+        expect({ delay, code, signal, stderr: way === 'throw' ? '' : stderr }).toEqual({ delay, ...EXPECTED[way], stderr: '' })
+      }
+    },
+  )
 })

@@ -1,6 +1,5 @@
 import { eventCalls } from '../../src/kernel/events/calls.js'
 import type { EventThread } from '../../src/kernel/events/index.js'
-import type { EventCalls } from '../../src/kernel/events/calls.js'
 import { openSession } from './session.js'
 
 /** The kernel thread's side of a watch, carried out on this thread: for tests of one side at a time. */
@@ -14,7 +13,7 @@ export function eventThread(): EventThread & Disposable {
     }
   })
   const names = ['prepareWake', 'openEvents', 'drainEvents', 'closeEvents', 'followNamespace', 'unfollowNamespace'] as const
-  const thread = Object.fromEntries(names.map((name) => [name, async (...args: never[]) => (calls[name] as (...args: never[]) => ReturnType<EventCalls[typeof name]>)(...args)]))
+  const thread = Object.fromEntries(names.map((name) => [name, async (...args: never[]) => calls[name](...args)]))
   return {
     ...(thread as unknown as EventThread),
     [Symbol.dispose]() {

@@ -10,7 +10,8 @@ import { eventThread } from './events-thread.js'
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' })
 /** Many commands of ip(8) in one process. */
-const batch = (lines: string[], ...args: string[]): string => execFileSync('ip', [...args, '-batch', '-'], { input: lines.join('\n') + '\n', encoding: 'utf8' })
+const batch = (lines: string[], ...args: string[]): string =>
+  execFileSync('ip', [...args, '-batch', '-'], { input: lines.join('\n') + '\n', encoding: 'utf8' })
 
 let thread: ReturnType<typeof eventThread>
 let events: KernelEvent[]
@@ -29,10 +30,13 @@ async function until(condition: () => boolean): Promise<void> {
 
 /** Without what a listing asks further questions for. */
 function essential(object: KernelObject): unknown {
-  return object.kind === 'link' && object.type === 'veth' ? { ...object, peer: { at: object.peer.at, name: object.peer.name, index: object.peer.index } } : object
+  return object.kind === 'link' && object.type === 'veth'
+    ? { ...object, peer: { at: object.peer.at, name: object.peer.name, index: object.peer.index } }
+    : object
 }
 
-const links = (action: string): string[] => events.flatMap((event) => (event.kind === 'link' && event.action === action ? [event.link ?? '?'] : []))
+const links = (action: string): string[] =>
+  events.flatMap((event) => (event.kind === 'link' && event.action === action ? [event.link ?? '?'] : []))
 
 const cannot = needsPrivileges() ?? needs('ip', 'nft')
 describe.skipIf(cannot)('kernel events', () => {
@@ -62,7 +66,9 @@ describe.skipIf(cannot)('kernel events', () => {
       'link del evbr0',
     ])
     await until(() => links('removed').includes('evbr0'))
-    const seen = new Set(events.map((event) => ('action' in event ? `${event.kind} ${event.action} ${'link' in event ? event.link : ''}` : event.kind)))
+    const seen = new Set(
+      events.map((event) => ('action' in event ? `${event.kind} ${event.action} ${'link' in event ? event.link : ''}` : event.kind)),
+    )
     for (const kind of ['link', 'address', 'route', 'neighbour']) {
       expect(seen).toContain(`${kind} added evbr0`)
       expect(seen).toContain(`${kind} removed evbr0`)
@@ -92,7 +98,9 @@ describe.skipIf(cannot)('kernel events', () => {
     await new Promise((resolve) => setTimeout(resolve, 200))
     using open = openSession()
     const last = (kind: string, matches: (object: Record<string, unknown>) => boolean): unknown =>
-      events.filter((event) => event.kind === kind && 'object' in event && matches(event.object as unknown as Record<string, unknown>)).at(-1)
+      events
+        .filter((event) => event.kind === kind && 'object' in event && matches(event.object as unknown as Record<string, unknown>))
+        .at(-1)
     for (const [kind, matches] of [
       ['link', ({ name }) => name === 'evbr6'],
       ['link', ({ name }) => name === 'evv6'],
@@ -150,7 +158,8 @@ describe.skipIf(cannot)('kernel events', () => {
     ip('link', 'add', 'evbr3', 'type', 'bridge')
     ip('link', 'del', 'evbr3')
     await until(() => links('removed').includes('evbr3'))
-    const where = (kind: string, link: string): Set<string> => new Set(events.flatMap((event) => (event.kind === kind && 'link' in event && event.link === link ? [event.at] : [])))
+    const where = (kind: string, link: string): Set<string> =>
+      new Set(events.flatMap((event) => (event.kind === kind && 'link' in event && event.link === link ? [event.at] : [])))
     expect(where('link', 'evx0')).toEqual(new Set(['/run/netns/ev-a', '/run/netns/ev-b']))
     expect(where('address', 'evx0')).toEqual(new Set(['/run/netns/ev-b']))
     expect(where('link', 'evbr3')).toEqual(new Set(['host']))

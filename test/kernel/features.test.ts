@@ -23,7 +23,9 @@ const KERNEL_NAMES: Record<string, string> = {
 function ethtool(link: string): Record<string, { on: boolean; fixed: boolean }> {
   const lines = run('ethtool', '-k', link).split('\n').slice(1)
   const features = lines.map((line) => /^\s*([\w-]+): (on|off)( \[fixed\])?/.exec(line)).filter((match) => match !== null)
-  return Object.fromEntries(features.map(([, name, state, fixed]) => [KERNEL_NAMES[name!] ?? name, { on: state === 'on', fixed: fixed !== undefined }]))
+  return Object.fromEntries(
+    features.map(([, name, state, fixed]) => [KERNEL_NAMES[name!] ?? name, { on: state === 'on', fixed: fixed !== undefined }]),
+  )
 }
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'ethtool'))('device features', () => {
@@ -67,7 +69,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ethtool'))('device features', 
   it('refuses a fixed feature, and leaves the others as they were', () => {
     const fixed = Object.entries(ethtool('vx0')).find(([name, feature]) => feature.fixed && name.startsWith('tx-'))!
     const asked = object({ [CHECKSUM]: false, [fixed[0]]: !fixed[1].on })
-    expect(() => featuresHandler.create(asked, open.session, false)).toThrow(expect.objectContaining({ code: 'ERR_CNM_NOT_SUPPORTED', object: 'link vx0' }))
+    expect(() => featuresHandler.create(asked, open.session, false)).toThrow(
+      expect.objectContaining({ code: 'ERR_CNM_NOT_SUPPORTED', object: 'link vx0' }),
+    )
     expect(ethtool('vx0')[CHECKSUM]?.on).toBe(true)
   })
 
@@ -81,7 +85,11 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ethtool'))('device features', 
   })
 
   it('refuses an unknown feature and an unknown link', () => {
-    expect(() => featuresHandler.create(object({ 'tx-magic': true }), open.session, false)).toThrow(expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'features' }))
-    expect(() => featuresHandler.create({ ...object({}), link: 'nix0' }, open.session, false)).toThrow(expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }))
+    expect(() => featuresHandler.create(object({ 'tx-magic': true }), open.session, false)).toThrow(
+      expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'features' }),
+    )
+    expect(() => featuresHandler.create({ ...object({}), link: 'nix0' }, open.session, false)).toThrow(
+      expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }),
+    )
   })
 })

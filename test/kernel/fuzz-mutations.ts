@@ -31,8 +31,16 @@ const MUTATIONS: Mutation[] = [
   // many bytes
   (bytes, random) => edit(bytes, (copy) => repeat(1 + random.next(16), () => (copy[random.next(copy.length)] = random.next(256)))),
   // lengths and types of attributes, which lie at multiples of four
-  (bytes, random) => edit(bytes, (copy) => (copy[random.next(Math.max(1, copy.length >> 2)) * 4 + random.next(4)] = random.pick(INTERESTING))),
-  (bytes, random) => edit(bytes, (copy) => new DataView(copy.buffer).setUint16((random.next(Math.max(1, copy.length >> 2)) * 4) % Math.max(1, copy.length - 1), random.pick([0, 1, 3, 4, 5, 0xffff, copy.length, copy.length + 4]), true)),
+  (bytes, random) =>
+    edit(bytes, (copy) => (copy[random.next(Math.max(1, copy.length >> 2)) * 4 + random.next(4)] = random.pick(INTERESTING))),
+  (bytes, random) =>
+    edit(bytes, (copy) =>
+      new DataView(copy.buffer).setUint16(
+        (random.next(Math.max(1, copy.length >> 2)) * 4) % Math.max(1, copy.length - 1),
+        random.pick([0, 1, 3, 4, 5, 0xffff, copy.length, copy.length + 4]),
+        true,
+      ),
+    ),
   // cut, extended, cut out, repeated, spliced
   (bytes, random) => bytes.slice(0, random.next(bytes.length + 1)),
   (bytes, random) => join(bytes, noise(random, random.next(64))),

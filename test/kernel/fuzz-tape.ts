@@ -38,7 +38,10 @@ export function replaying(session: Session, tape: readonly Take[]): TransactionC
   let position = 0
   const next = (): Take => tape[position++] ?? []
   return withSockets(session, () => ({
-    dump: (_type: number, _body: never, parse: Parse) => next().map(parse).filter((parsed) => parsed !== undefined),
+    dump: (_type: number, _body: never, parse: Parse) =>
+      next()
+        .map(parse)
+        .filter((parsed) => parsed !== undefined),
     request: () => ({ sequence: 1, errno: 0, replies: next() }),
     exchange: (writer: MessageWriter) => writer.sequences.map((sequence) => ({ sequence, errno: 0, replies: next() })),
   }))
@@ -50,7 +53,7 @@ function withSockets(session: Session, replace: (socket: NetlinkSocket) => objec
     const replaced = replace(socket)
     return new Proxy(socket, { get: (target, name) => (name in replaced ? Reflect.get(replaced, name) : bound(target, name)) })
   }
-  return new Proxy(session as TransactionContext, {
+  return new Proxy(session, {
     get(target, name) {
       if (name === 'socket') return (...args: Parameters<TransactionContext['socket']>) => socketOf(session.socket(...args))
       return bound(target, name)

@@ -25,7 +25,24 @@ import { openSession, type OpenSession } from './session.js'
 const SEED = Number(process.env.LIBCNM_FUZZ_SEED ?? Date.now() & 0x7fffffff)
 const COUNT = Number(process.env.LIBCNM_FUZZ_COUNT ?? (process.env.VM_RUN === '1' ? 5_000 : 100_000))
 /** Kinds whose dumps go through a handler. */
-const LISTED: KernelObjectKind[] = ['link', 'address', 'route', 'neighbour', 'fdb', 'policy-rule', 'bridge-port', 'bridge-vlan', 'qdisc', 'features', 'xfrm-state', 'xfrm-policy', 'nft-table', 'nft-chain', 'nft-set'] as KernelObjectKind[]
+const LISTED: KernelObjectKind[] = [
+  'link',
+  'address',
+  'route',
+  'neighbour',
+  'fdb',
+  'policy-rule',
+  'bridge-port',
+  'bridge-vlan',
+  'qdisc',
+  'features',
+  'xfrm-state',
+  'xfrm-policy',
+  'nft-table',
+  'nft-chain',
+  'nft-set',
+  'nft-element',
+] as KernelObjectKind[]
 
 const NFT_MSG_NEWGEN = 0x0a0f
 
@@ -49,7 +66,10 @@ const PARSERS: Record<string, { samples: () => Uint8Array[]; parse: (payload: Ui
   'link event': { samples: () => recorded(NETLINK_ROUTE, 18, 16), parse: (payload) => event(NETLINK_ROUTE, 16, payload) },
   'route event': { samples: () => recorded(NETLINK_ROUTE, 26, 12), parse: (payload) => event(NETLINK_ROUTE, 25, payload) },
   'nftables event': { samples: generationSamples, parse: (payload) => event(NETLINK_NETFILTER, 0x0a0f, payload) },
-  'namespace event': { samples: () => [Uint8Array.of(0, 0, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0)], parse: (payload) => event(NETLINK_ROUTE, 89, payload) },
+  'namespace event': {
+    samples: () => [Uint8Array.of(0, 0, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0)],
+    parse: (payload) => event(NETLINK_ROUTE, 89, payload),
+  },
   'any message': { samples: () => recorded(NETLINK_ROUTE, 18, 16), parse: walk },
 }
 
@@ -72,15 +92,31 @@ function payloads(write: (writer: MessageWriter) => void): Uint8Array[] {
 
 function wireguardSamples(): Uint8Array[] {
   const publicKey = Buffer.alloc(32, 7).toString('base64')
-  const peers = [{ publicKey, presharedKey: publicKey, endpoint: '[fd00::1]:9', keepalive: 5, allowedAddresses: ['10.0.0.0/8', 'fd00::/64'] }]
+  const peers = [
+    { publicKey, presharedKey: publicKey, endpoint: '[fd00::1]:9', keepalive: 5, allowedAddresses: ['10.0.0.0/8', 'fd00::/64'] },
+  ]
   return payloads((writer) => {
-    for (const _ of wireguardMessages(() => writer, 30, 4, wholeConfiguration({ privateKey: publicKey, listenPort: 9, firewallMark: 7, peers })));
+    for (const _ of wireguardMessages(
+      () => writer,
+      30,
+      4,
+      wholeConfiguration({ privateKey: publicKey, listenPort: 9, firewallMark: 7, peers }),
+    ));
   })
 }
 
 function stateSamples(): Uint8Array[] {
   const aead = { name: 'rfc4106(gcm(aes))', key: '00'.repeat(20), icvBits: 128 }
-  const state = { kind: 'xfrm-state', at: 'host', source: 'fd00::1', destination: 'fd00::2', spi: 256, aead, mark: { value: 1, mask: 255 }, esn: true } as const
+  const state = {
+    kind: 'xfrm-state',
+    at: 'host',
+    source: 'fd00::1',
+    destination: 'fd00::2',
+    spi: 256,
+    aead,
+    mark: { value: 1, mask: 255 },
+    esn: true,
+  } as const
   return payloads((writer) => newState(writer, state))
 }
 
@@ -141,7 +177,10 @@ describe.skipIf(cannot)(`${COUNT} damaged replies, seed ${SEED}`, () => {
       const begin = performance.now()
       const first = guarded(() => parse(surrounded(damaged, 0)), name, damaged)
       longest = Math.max(longest, performance.now() - begin)
-      expect(guarded(() => parse(surrounded(damaged, 0xff)), name, damaged), `reads beyond ${hex(damaged)}`).toBe(first)
+      expect(
+        guarded(() => parse(surrounded(damaged, 0xff)), name, damaged),
+        `reads beyond ${hex(damaged)}`,
+      ).toBe(first)
     }
     expect(longest).toBeLessThan(1000)
   })
@@ -156,13 +195,25 @@ describe.skipIf(cannot)(`${COUNT} damaged replies, seed ${SEED}`, () => {
       return
     }
     const random = new Random(SEED)
-    for (let count = 0; count < each; ) {
-      const damaged = tape.map((take) => take.map((message): Message => ({ ...message, payload: stays(message, random) ? message.payload : mutate(message.payload, random, random.pick(all)) })))
+    for (let count = 0; count < each;) {
+      const damaged = tape.map((take) =>
+        take.map((message): Message => ({
+          ...message,
+          payload: stays(message, random) ? message.payload : mutate(message.payload, random, random.pick(all)),
+        })),
+      )
       count += all.length
-      const within = (fill: number): Take[] => damaged.map((take) => take.map((message) => ({ ...message, payload: surrounded(message.payload, fill) })))
-      const shown = damaged.flat().map(({ payload }) => hex(payload)).join(' ')
+      const within = (fill: number): Take[] =>
+        damaged.map((take) => take.map((message) => ({ ...message, payload: surrounded(message.payload, fill) })))
+      const shown = damaged
+        .flat()
+        .map(({ payload }) => hex(payload))
+        .join(' ')
       const first = guarded(() => handler.list!('host', replaying(open.session, within(0))), kind, shown)
-      expect(guarded(() => handler.list!('host', replaying(open.session, within(0xff))), kind, shown), `reads beyond ${shown}`).toBe(first)
+      expect(
+        guarded(() => handler.list!('host', replaying(open.session, within(0xff))), kind, shown),
+        `reads beyond ${shown}`,
+      ).toBe(first)
     }
   })
 })

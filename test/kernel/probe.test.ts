@@ -47,7 +47,11 @@ const SAME: [FeatureName, tool: string, command: string][] = [
   ['nft-ct', 'nft', nft('type filter hook input priority 0', 'ct state new accept')],
   ['nft-concatenated-intervals', 'nft', "nft add table inet t '{ set s { type ipv4_addr . ipv4_addr; flags interval; }; }'"],
   ['xfrm', 'ip', 'ip xfrm policy list'],
-  ['xfrm-esp', 'ip', `ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 1 mode transport aead 'rfc4106(gcm(aes))' 0x${'00'.repeat(20)} 128`],
+  [
+    'xfrm-esp',
+    'ip',
+    `ip xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 1 mode transport aead 'rfc4106(gcm(aes))' 0x${'00'.repeat(20)} 128`,
+  ],
   ['conntrack', 'conntrack', 'conntrack -L'],
 ]
 
@@ -58,11 +62,16 @@ function nft(chain: string, rule: string): string {
 const links = (): string[] => readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2)
 
 describe.skipIf(needsPrivileges())('the capability probe', () => {
-  it.skipIf(needs('unshare', 'ip', 'tc', 'nft', 'conntrack'))('says yes and no where ip, tc, nft and conntrack do', { timeout: 120_000 }, () => {
-    const { features } = probe()
-    const answers = SAME.map(([name, , command]) => ({ name, complaint: works(command) }))
-    for (const { name, complaint } of answers) expect({ name, available: features[name].available, complaint }).toEqual({ name, available: complaint === undefined, complaint })
-  })
+  it.skipIf(needs('unshare', 'ip', 'tc', 'nft', 'conntrack'))(
+    'says yes and no where ip, tc, nft and conntrack do',
+    { timeout: 120_000 },
+    () => {
+      const { features } = probe()
+      const answers = SAME.map(([name, , command]) => ({ name, complaint: works(command) }))
+      for (const { name, complaint } of answers)
+        expect({ name, available: features[name].available, complaint }).toEqual({ name, available: complaint === undefined, complaint })
+    },
+  )
 
   it('gives a reason for every no, in words and by name of the error', () => {
     const { features } = probe()
@@ -78,7 +87,11 @@ describe.skipIf(needsPrivileges())('the capability probe', () => {
     probe()
     const before = { namespace: readlinkSync('/proc/thread-self/ns/net'), links: links(), descriptors: readdirSync('/proc/self/fd').length }
     probe()
-    expect({ namespace: readlinkSync('/proc/thread-self/ns/net'), links: links(), descriptors: readdirSync('/proc/self/fd').length }).toEqual(before)
+    expect({
+      namespace: readlinkSync('/proc/thread-self/ns/net'),
+      links: links(),
+      descriptors: readdirSync('/proc/self/fd').length,
+    }).toEqual(before)
   })
 
   it('tries only what is asked for', () => {
@@ -103,7 +116,10 @@ describe.skipIf(needsPrivileges())('the capability probe', () => {
     const lines = capabilitiesTable(capabilities).split('\n')
     expect(lines).toHaveLength(FEATURE_NAMES.length + 1)
     expect(lines[0]).toContain(`Linux ${capabilities.settings.kernel}`)
-    for (const name of FEATURE_NAMES) expect(lines.some((line) => line.startsWith(`${name} `) && line.includes(capabilities.features[name].available ? ' yes ' : ' no '))).toBe(true)
+    for (const name of FEATURE_NAMES)
+      expect(
+        lines.some((line) => line.startsWith(`${name} `) && line.includes(capabilities.features[name].available ? ' yes ' : ' no ')),
+      ).toBe(true)
   })
 })
 
@@ -115,6 +131,7 @@ describe.skipIf(needs('setpriv', 'node'))('the capability probe without privileg
     expect(features['net-admin']).toMatchObject({ available: false, reason: expect.stringContaining('effective set') })
     expect(features['network-namespaces']).toMatchObject({ available: false, reason: expect.stringMatching(/unshare: EPERM/) })
     expect(features.mounts).toMatchObject({ available: false, reason: expect.stringMatching(/open_tree: EPERM/) })
-    for (const name of ['link-veth', 'nft-nat', 'conntrack'] as const) expect(features[name]).toMatchObject({ available: false, reason: expect.stringMatching(/unshare: EPERM/) })
+    for (const name of ['link-veth', 'nft-nat', 'conntrack'] as const)
+      expect(features[name]).toMatchObject({ available: false, reason: expect.stringMatching(/unshare: EPERM/) })
   })
 })

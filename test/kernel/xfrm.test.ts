@@ -32,13 +32,49 @@ const policy = (more: Partial<XfrmPolicyObject> = {}): XfrmPolicyObject => ({
 })
 
 /** The arguments of ip(8) that make the same. */
-function ipArguments({ direction, source, destination, protocol, sourcePort, destinationPort, priority, action, mark, templates }: XfrmPolicyObject): string[] {
+function ipArguments({
+  direction,
+  source,
+  destination,
+  protocol,
+  sourcePort,
+  destinationPort,
+  priority,
+  action,
+  mark,
+  templates,
+}: XfrmPolicyObject): string[] {
   const option = (name: string, value: unknown): string[] => (value === undefined ? [] : [name, String(value)])
   return [
-    ...['src', source, 'dst', destination, ...option('proto', protocol), ...option('sport', sourcePort), ...option('dport', destinationPort)],
-    ...['dir', direction, ...option('mark', mark?.value), ...option('mask', mark?.mask), ...option('action', action), ...option('priority', priority)],
+    ...[
+      'src',
+      source,
+      'dst',
+      destination,
+      ...option('proto', protocol),
+      ...option('sport', sourcePort),
+      ...option('dport', destinationPort),
+    ],
+    ...[
+      'dir',
+      direction,
+      ...option('mark', mark?.value),
+      ...option('mask', mark?.mask),
+      ...option('action', action),
+      ...option('priority', priority),
+    ],
     ...templates.flatMap((each) => [
-      ...['tmpl', 'src', each.source, 'dst', each.destination, 'proto', 'esp', ...option('spi', each.spi), ...option('reqid', each.requestId)],
+      ...[
+        'tmpl',
+        'src',
+        each.source,
+        'dst',
+        each.destination,
+        'proto',
+        'esp',
+        ...option('spi', each.spi),
+        ...option('reqid', each.requestId),
+      ],
       ...['mode', each.mode!, 'level', each.level!],
     ]),
   ]
@@ -46,10 +82,37 @@ function ipArguments({ direction, source, destination, protocol, sourcePort, des
 
 const several: [string, XfrmPolicyObject][] = [
   ['with a port and a mark', policy()],
-  ['that blocks', policy({ direction: 'in', action: 'block', templates: [], mark: undefined, protocol: undefined, destinationPort: undefined })],
-  ['for forwarding through a tunnel', policy({ direction: 'fwd', source: '10.1.0.0/16', destination: '10.2.0.0/16', templates: [{ source: '192.0.2.9', destination: '192.0.2.8', mode: 'tunnel', level: 'use' }] })],
-  ['for IPv6', policy({ source: 'fd00::/64', destination: 'fd01::/64', sourcePort: 53, templates: [{ source: 'fd00::1', destination: 'fd01::1', mode: 'transport', level: 'required' }] })],
-  ['with two templates', policy({ templates: [...policy().templates, { source: '192.0.2.1', destination: '192.0.2.3', mode: 'tunnel', requestId: 4, level: 'required' }] })],
+  [
+    'that blocks',
+    policy({ direction: 'in', action: 'block', templates: [], mark: undefined, protocol: undefined, destinationPort: undefined }),
+  ],
+  [
+    'for forwarding through a tunnel',
+    policy({
+      direction: 'fwd',
+      source: '10.1.0.0/16',
+      destination: '10.2.0.0/16',
+      templates: [{ source: '192.0.2.9', destination: '192.0.2.8', mode: 'tunnel', level: 'use' }],
+    }),
+  ],
+  [
+    'for IPv6',
+    policy({
+      source: 'fd00::/64',
+      destination: 'fd01::/64',
+      sourcePort: 53,
+      templates: [{ source: 'fd00::1', destination: 'fd01::1', mode: 'transport', level: 'required' }],
+    }),
+  ],
+  [
+    'with two templates',
+    policy({
+      templates: [
+        ...policy().templates,
+        { source: '192.0.2.1', destination: '192.0.2.3', mode: 'tunnel', requestId: 4, level: 'required' },
+      ],
+    }),
+  ],
 ]
 
 describe.skipIf(cannot)('IPsec policies', () => {
@@ -110,17 +173,20 @@ const state = (more: Partial<XfrmStateObject> = {}): XfrmStateObject => ({
 })
 
 describe.skipIf(cannot)('IPsec states', () => {
-  it.skipIf(esp.available && skipping('this kernel has ESP, see test/vm/xfrm.test.ts'))('are refused by this kernel in its own words, which do not hold the key', () => {
-    xfrmStateHandler.create(state(), open.session, false)
-    let thrown: unknown
-    try {
-      open.session.flush()
-    } catch (error) {
-      thrown = error
-    }
-    expect(thrown).toMatchObject({ kernelText: expect.stringMatching(/not found|not supported/) })
-    expect(JSON.stringify(thrown) + String(thrown)).not.toContain(KEY)
-  })
+  it.skipIf(esp.available && skipping('this kernel has ESP, see test/vm/xfrm.test.ts'))(
+    'are refused by this kernel in its own words, which do not hold the key',
+    () => {
+      xfrmStateHandler.create(state(), open.session, false)
+      let thrown: unknown
+      try {
+        open.session.flush()
+      } catch (error) {
+        thrown = error
+      }
+      expect(thrown).toMatchObject({ kernelText: expect.stringMatching(/not found|not supported/) })
+      expect(JSON.stringify(thrown) + String(thrown)).not.toContain(KEY)
+    },
+  )
 
   it('that are not there cannot be removed', () => {
     xfrmStateHandler.remove(state(), open.session)

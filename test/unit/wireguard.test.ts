@@ -21,7 +21,9 @@ function encode(change: DeviceChange): Uint8Array[] {
 }
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('base64'))
-const address = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.integer({ min: 0, max: 32 })).map(([a, b, c, length]) => `10.${a}.${b}.${c}/${length}`)
+const address = fc
+  .tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.integer({ min: 0, max: 32 }))
+  .map(([a, b, c, length]) => `10.${a}.${b}.${c}/${length}`)
 const peer: fc.Arbitrary<WireguardPeer> = fc.record({
   publicKey: key,
   endpoint: fc.constantFrom('192.0.2.1:51820', '[2001:db8::1]:1'),
@@ -31,13 +33,25 @@ const peer: fc.Arbitrary<WireguardPeer> = fc.record({
 
 describe('WireGuard configuration messages', () => {
   it('say all of a configuration once, in messages that netlink can carry', () => {
-    const property = fc.property(fc.uniqueArray(peer, { maxLength: 40, selector: ({ publicKey }) => publicKey }), fc.nat(65535), fc.nat(), (peers, listenPort, firewallMark) => {
-      const payloads = encode(wholeConfiguration({ listenPort, firewallMark, peers }))
-      for (const payload of payloads) expect(payload.length).toBeLessThan(65_000)
-      const device = mergeDevice(payloads.map(parseDevice))
-      expect(device.peers.map(({ publicKey, endpoint, keepalive, allowedAddresses }) => ({ publicKey, endpoint, keepalive, allowedAddresses }))).toEqual(peers)
-      expect(device).toMatchObject({ listenPort, firewallMark })
-    })
+    const property = fc.property(
+      fc.uniqueArray(peer, { maxLength: 40, selector: ({ publicKey }) => publicKey }),
+      fc.nat(65535),
+      fc.nat(),
+      (peers, listenPort, firewallMark) => {
+        const payloads = encode(wholeConfiguration({ listenPort, firewallMark, peers }))
+        for (const payload of payloads) expect(payload.length).toBeLessThan(65_000)
+        const device = mergeDevice(payloads.map(parseDevice))
+        expect(
+          device.peers.map(({ publicKey, endpoint, keepalive, allowedAddresses }) => ({
+            publicKey,
+            endpoint,
+            keepalive,
+            allowedAddresses,
+          })),
+        ).toEqual(peers)
+        expect(device).toMatchObject({ listenPort, firewallMark })
+      },
+    )
     fc.assert(property, { numRuns: 30 })
   })
 
@@ -61,7 +75,11 @@ describe('WireGuard configuration messages', () => {
       ],
     }
     const cNow = { publicKey: c, allowedAddresses: [] }
-    expect(configurationChange(from, to)).toEqual({ listenPort: null, firewallMark: 7, peers: [{ remove: d }, { remove: c }, { set: cNow }] })
+    expect(configurationChange(from, to)).toEqual({
+      listenPort: null,
+      firewallMark: 7,
+      peers: [{ remove: d }, { remove: c }, { set: cNow }],
+    })
     expect(configurationChange(from, from)).toEqual({ peers: [] })
   })
 
@@ -82,7 +100,9 @@ describe('WireGuard configuration messages', () => {
     ['peers.allowedAddresses', { publicKey: newKey(), allowedAddresses: ['10.0.0.0/33'] }],
     ['peers.keepalive', { publicKey: newKey(), allowedAddresses: [], keepalive: 70000 }],
   ])('refuse a wrong %s', (field, wrong) => {
-    expect(() => encode(wholeConfiguration({ peers: [wrong] }))).toThrow(expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field }))
+    expect(() => encode(wholeConfiguration({ peers: [wrong] }))).toThrow(
+      expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field }),
+    )
   })
 })
 

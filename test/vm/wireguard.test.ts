@@ -17,10 +17,19 @@ const toBase64 = (url: string): string => Buffer.from(url, 'base64url').toString
 
 function keyPair(): { secret: string; open: string } {
   const { privateKey } = generateKeyPairSync('x25519')
-  return { secret: toBase64(privateKey.export({ format: 'jwk' }).d!), open: toBase64(createPublicKey(privateKey).export({ format: 'jwk' }).x!) }
+  return {
+    secret: toBase64(privateKey.export({ format: 'jwk' }).d!),
+    open: toBase64(createPublicKey(privateKey).export({ format: 'jwk' }).x!),
+  }
 }
 
-const link = (at: string, wireguard: WireguardOptions): Extract<LinkObject, { type: 'wireguard' }> => ({ kind: 'link', at, name: 'wg0', type: 'wireguard', wireguard })
+const link = (at: string, wireguard: WireguardOptions): Extract<LinkObject, { type: 'wireguard' }> => ({
+  kind: 'link',
+  at,
+  name: 'wg0',
+  type: 'wireguard',
+  wireguard,
+})
 
 describe.skipIf(cannot)('WireGuard', () => {
   let open: OpenSession
@@ -36,7 +45,10 @@ describe.skipIf(cannot)('WireGuard', () => {
     run('ip', '-n', 'wg-far', 'link', 'set', 'wgv1', 'up')
   })
   beforeEach(() => {
-    for (const [ns, address] of [[[], '10.95.0.1/24'], [['-n', 'wg-far'], '10.95.0.2/24']] as const) {
+    for (const [ns, address] of [
+      [[], '10.95.0.1/24'],
+      [['-n', 'wg-far'], '10.95.0.2/24'],
+    ] as const) {
       run('ip', ...ns, 'link', 'add', 'wg0', 'type', 'wireguard')
       run('ip', ...ns, 'address', 'add', address, 'dev', 'wg0')
       run('ip', ...ns, 'link', 'set', 'wg0', 'up')
@@ -63,9 +75,16 @@ describe.skipIf(cannot)('WireGuard', () => {
       privateKey: here.secret,
       listenPort: 51820,
       firewallMark: 0x42,
-      peers: [{ publicKey: far.open, presharedKey, endpoint: '10.94.0.2:51821', keepalive: 25, allowedAddresses: ['10.95.0.2/32', 'fd95::/64'] }, ...peers],
+      peers: [
+        { publicKey: far.open, presharedKey, endpoint: '10.94.0.2:51821', keepalive: 25, allowedAddresses: ['10.95.0.2/32', 'fd95::/64'] },
+        ...peers,
+      ],
     })
-  const farConfig = link(FAR, { privateKey: far.secret, listenPort: 51821, peers: [{ publicKey: here.open, presharedKey, allowedAddresses: ['10.95.0.1/32'] }] })
+  const farConfig = link(FAR, {
+    privateKey: far.secret,
+    listenPort: 51821,
+    peers: [{ publicKey: here.open, presharedKey, allowedAddresses: ['10.95.0.1/32'] }],
+  })
 
   it('carries a ping through the tunnel between two namespaces', () => {
     apply(hereConfig())
@@ -78,7 +97,9 @@ describe.skipIf(cannot)('WireGuard', () => {
 
   it('sets what wg shows, and reads it back without secrets', () => {
     apply(hereConfig())
-    const dump = run('wg', 'show', 'wg0', 'dump').split('\n').map((line) => line.split('\t'))
+    const dump = run('wg', 'show', 'wg0', 'dump')
+      .split('\n')
+      .map((line) => line.split('\t'))
     expect(dump[0]).toEqual([here.secret, here.open, '51820', '0x42'])
     expect(dump[1]!.slice(0, 4)).toEqual([far.open, presharedKey, '10.94.0.2:51821', '10.95.0.2/32,fd95::/64'])
     expect(dump[1]!.at(-1)).toBe('25')
@@ -98,7 +119,11 @@ describe.skipIf(cannot)('WireGuard', () => {
     const handshake = state().peers[0]!.lastHandshake
     const other: WireguardPeer = { publicKey: keyPair().open, allowedAddresses: ['10.95.0.9/32'] }
     apply(hereConfig([other]), hereConfig())
-    expect(state().peers.map(({ publicKey }) => publicKey).sort()).toEqual([far.open, other.publicKey].sort())
+    expect(
+      state()
+        .peers.map(({ publicKey }) => publicKey)
+        .sort(),
+    ).toEqual([far.open, other.publicKey].sort())
     apply(hereConfig([{ ...other, allowedAddresses: ['10.95.0.8/32'] }]), hereConfig([other]))
     expect(state().peers.find(({ publicKey }) => publicKey === other.publicKey)?.allowedAddresses).toEqual(['10.95.0.8/32'])
     apply(hereConfig(), hereConfig([{ ...other, allowedAddresses: ['10.95.0.8/32'] }]))
@@ -140,6 +165,8 @@ describe.skipIf(cannot)('WireGuard', () => {
       applyWireguard({ ...hereConfig(), name: 'wgv0' }, open.session)
       open.session.flush()
     }).toThrow(expect.objectContaining({ errno: 95 }))
-    expect(() => readWireguard(open.session.socket('host', NETLINK_GENERIC), 'nix0')).toThrow(expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }))
+    expect(() => readWireguard(open.session.socket('host', NETLINK_GENERIC), 'nix0')).toThrow(
+      expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }),
+    )
   })
 })

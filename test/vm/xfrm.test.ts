@@ -60,7 +60,8 @@ describe.skipIf(cannot)('ESP', () => {
 
   function makeAll(more: Partial<XfrmStateObject> = {}): void {
     for (const state of [...states('host', more), ...states(FAR, more)]) xfrmStateHandler.create(state, open.session, false)
-    for (const policy of [...policies('host', HERE_IP, FAR_IP), ...policies(FAR, FAR_IP, HERE_IP)]) xfrmPolicyHandler.create(policy, open.session, false)
+    for (const policy of [...policies('host', HERE_IP, FAR_IP), ...policies(FAR, FAR_IP, HERE_IP)])
+      xfrmPolicyHandler.create(policy, open.session, false)
     open.session.flush()
   }
 
@@ -91,25 +92,57 @@ describe.skipIf(cannot)('ESP', () => {
   it('carries a ping with extended sequence numbers and a large window', () => {
     makeAll({ esn: true, replayWindow: 128 })
     expect(ping()).toBe(true)
-    expect(xfrmStateHandler.list!('host', open.session)).toEqual(expect.arrayContaining([expect.objectContaining({ esn: true, replayWindow: 128 })]))
+    expect(xfrmStateHandler.list!('host', open.session)).toEqual(
+      expect.arrayContaining([expect.objectContaining({ esn: true, replayWindow: 128 })]),
+    )
   })
 
-  it.each([{}, { esn: true, replayWindow: 64 }, { mode: 'tunnel' as const, mark: { value: 4, mask: 0xff } }])('makes the state that ip xfrm makes: %o', (more) => {
-    const [state] = states('host', more)
-    xfrmStateHandler.create(state!, open.session, false)
-    open.session.flush()
-    const ours = run('ip', 'xfrm', 'state')
-    const listed = xfrmStateHandler.list!('host', open.session)
-    run('ip', 'xfrm', 'state', 'flush')
-    const { source, destination, spi, mode, requestId, replayWindow, esn, mark } = state!
-    const words = ['src', source, 'dst', destination, 'proto', 'esp', 'spi', String(spi), 'mode', mode!, 'reqid', String(requestId), 'replay-window', String(replayWindow)]
-    const marked = mark === undefined ? [] : ['mark', String(mark.value), 'mask', String(mark.mask)]
-    run('ip', 'xfrm', 'state', 'add', ...words, ...marked, ...(esn === true ? ['flag', 'esn'] : []), 'aead', 'rfc4106(gcm(aes))', `0x${KEYS.out}`, '128')
-    expect(ours).toBe(run('ip', 'xfrm', 'state'))
-    expect(xfrmStateHandler.list!('host', open.session)).toEqual(listed)
-    expect(listed).toEqual([{ ...state, aead: aead(redactedKey(KEYS.out)) }])
-    expect(JSON.stringify(listed)).not.toContain(KEYS.out)
-  })
+  it.each([{}, { esn: true, replayWindow: 64 }, { mode: 'tunnel' as const, mark: { value: 4, mask: 0xff } }])(
+    'makes the state that ip xfrm makes: %o',
+    (more) => {
+      const [state] = states('host', more)
+      xfrmStateHandler.create(state!, open.session, false)
+      open.session.flush()
+      const ours = run('ip', 'xfrm', 'state')
+      const listed = xfrmStateHandler.list!('host', open.session)
+      run('ip', 'xfrm', 'state', 'flush')
+      const { source, destination, spi, mode, requestId, replayWindow, esn, mark } = state!
+      const words = [
+        'src',
+        source,
+        'dst',
+        destination,
+        'proto',
+        'esp',
+        'spi',
+        String(spi),
+        'mode',
+        mode!,
+        'reqid',
+        String(requestId),
+        'replay-window',
+        String(replayWindow),
+      ]
+      const marked = mark === undefined ? [] : ['mark', String(mark.value), 'mask', String(mark.mask)]
+      run(
+        'ip',
+        'xfrm',
+        'state',
+        'add',
+        ...words,
+        ...marked,
+        ...(esn === true ? ['flag', 'esn'] : []),
+        'aead',
+        'rfc4106(gcm(aes))',
+        `0x${KEYS.out}`,
+        '128',
+      )
+      expect(ours).toBe(run('ip', 'xfrm', 'state'))
+      expect(xfrmStateHandler.list!('host', open.session)).toEqual(listed)
+      expect(listed).toEqual([{ ...state, aead: aead(redactedKey(KEYS.out)) }])
+      expect(JSON.stringify(listed)).not.toContain(KEYS.out)
+    },
+  )
 
   it('reads the key only for putting a state back, and refuses its digest', () => {
     const [state] = states('host')

@@ -44,7 +44,10 @@ export interface CheckedFilter {
 export function checkFilter(filter: FlowFilter): CheckedFilter {
   const original = checkTuple(filter.original ?? {}, 'original')
   const reply = checkTuple(filter.reply ?? {}, 'reply')
-  const families = new Set([filter.family, ...[original, reply].flatMap(({ source, destination }) => [familyOf(source), familyOf(destination)])])
+  const families = new Set([
+    filter.family,
+    ...[original, reply].flatMap(({ source, destination }) => [familyOf(source), familyOf(destination)]),
+  ])
   families.delete(undefined)
   if (families.size > 1) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', 'family: the addresses differ in family', { field: 'family' })
   const checked: CheckedFilter = { original, reply }
@@ -57,7 +60,9 @@ export function checkFilter(filter: FlowFilter): CheckedFilter {
 
 function checkTuple({ source, destination, protocol, sourcePort, destinationPort }: TupleFilter, field: string): CheckedTuple {
   if (protocol === undefined && (sourcePort !== undefined || destinationPort !== undefined)) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}.protocol: a port is compared only within a protocol`, { field: `${field}.protocol` })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}.protocol: a port is compared only within a protocol`, {
+      field: `${field}.protocol`,
+    })
   }
   const tuple: CheckedTuple = {}
   if (source !== undefined) tuple.source = ipText(ipBytes(source, `${field}.source`))
@@ -83,7 +88,10 @@ const familyOf = (address: string | undefined): 4 | 6 | undefined => (address ==
 export function writeFilter(writer: MessageWriter, checked: CheckedFilter): void {
   const filter = checked.family === 6 ? withoutAddresses(checked) : checked
   // struct nfgenmsg: family, version, resource id
-  writer.u8(filter.family === undefined ? 0 : filter.family === 6 ? AF_INET6 : AF_INET).u8(0).u16be(0)
+  writer
+    .u8(filter.family === undefined ? 0 : filter.family === 6 ? AF_INET6 : AF_INET)
+    .u8(0)
+    .u16be(0)
   if (filter.mark !== undefined) writer.attrU32be(cta.MARK, filter.mark.value).attrU32be(cta.MARK_MASK, filter.mark.mask)
   const original = filterFlags(filter.original)
   const reply = filterFlags(filter.reply)

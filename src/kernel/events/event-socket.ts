@@ -37,7 +37,7 @@ export class EventSocket {
 
   /** What has arrived, until `limit` messages were given; `overrun` where some were lost. */
   *drain(receiver: Receiver, limit: number): Generator<Notification | 'overrun'> {
-    for (let count = 0; count < limit; ) {
+    for (let count = 0; count < limit;) {
       const datagram = receiver.next(this.#socket.fd)
       if (datagram === undefined) return
       if (datagram === 'overrun') {

@@ -39,7 +39,10 @@ export function eventSources(names: readonly WatchGroup[], allNamespaces: boolea
   return protocols.map((protocol) => {
     const groups: readonly Group[] = [...wanted, ...(allNamespaces ? [NAMESPACE] : [])].filter((group) => group.protocol === protocol)
     // Other messages have links by number; their names are known only from the news of links.
-    const numbers = protocol === NETLINK_ROUTE ? [...GROUPS.link.groups, ...groups.flatMap((group) => group.groups)] : groups.flatMap((group) => group.groups)
+    const numbers =
+      protocol === NETLINK_ROUTE
+        ? [...GROUPS.link.groups, ...groups.flatMap((group) => group.groups)]
+        : groups.flatMap((group) => group.groups)
     return { protocol, groups: [...new Set(numbers)], kinds: groups.flatMap(({ kinds }) => kinds) }
   })
 }

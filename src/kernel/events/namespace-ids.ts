@@ -23,7 +23,12 @@ const GENERIC_HEADER = 4
 export function assignNamespaceId(socket: NetlinkSocket, fd: number): number {
   const known = namespaceId(socket, fd)
   if (known !== undefined) return known
-  const { errno, text } = socket.request(RTM_NEWNSID, 0, (writer) => writer.u32(0).attrU32(NETNSA_NSID, CHOOSE >>> 0).attrU32(NETNSA_FD, fd))
+  const { errno, text } = socket.request(RTM_NEWNSID, 0, (writer) =>
+    writer
+      .u32(0)
+      .attrU32(NETNSA_NSID, CHOOSE >>> 0)
+      .attrU32(NETNSA_FD, fd),
+  )
   if (errno !== 0 && errno !== EEXIST) throw kernelError({ errno, text, operation: 'ip netns set auto', subject: 'namespace' })
   const assigned = namespaceId(socket, fd)
   if (assigned === undefined) throw kernelError({ errno: 2, operation: 'ip netns list-id', subject: 'namespace' })

@@ -45,7 +45,11 @@ function onLink<K extends OnLink>(facts: Facts<K> | undefined, at: Place, places
 }
 
 /** Like the listing of links, with other ends named where they are known. */
-function linkObject({ type, name, index, fields, settings, masterIndex, parentIndex, parentNamespace }: LinkFacts, at: Place, places: Places): LinkObject {
+function linkObject(
+  { type, name, index, fields, settings, masterIndex, parentIndex, parentNamespace }: LinkFacts,
+  at: Place,
+  places: Places,
+): LinkObject {
   const object: Record<string, unknown> = { kind: 'link', at, type, name, index, ...settings, ...fields }
   const master = masterIndex === undefined ? undefined : places.linkName(at, masterIndex)
   if (master !== undefined) object.master = master

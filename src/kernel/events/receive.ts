@@ -11,7 +11,11 @@ const NETLINK_LISTEN_ALL_NSID = 8
 const CONTROL_LENGTH = 64
 const MESSAGE_LENGTH = 64 * 1024
 
-const recvmsg = koffi.load(null).func('recvmsg', 'intptr_t', ['int', 'void *', 'int']) as (fd: number, header: unknown, flags: number) => number
+const recvmsg = koffi.load(null).func('recvmsg', 'intptr_t', ['int', 'void *', 'int']) as (
+  fd: number,
+  header: unknown,
+  flags: number,
+) => number
 const Vector = koffi.struct({ base: 'void *', length: 'size_t' })
 const Header = koffi.struct({
   name: 'void *',
@@ -38,10 +42,10 @@ export interface Datagram {
  * memory that the system call writes to is kept, and freed with {@link close}.
  */
 export class Receiver {
-  #data = koffi.alloc('uint8_t', MESSAGE_LENGTH)
-  #control = koffi.alloc('uint8_t', CONTROL_LENGTH)
-  #vector = koffi.alloc(Vector, 1)
-  #header = koffi.alloc(Header, 1)
+  #data: unknown = koffi.alloc('uint8_t', MESSAGE_LENGTH)
+  #control: unknown = koffi.alloc('uint8_t', CONTROL_LENGTH)
+  #vector: unknown = koffi.alloc(Vector, 1)
+  #header: unknown = koffi.alloc(Header, 1)
   #bytes = new Uint8Array(koffi.view(this.#data, MESSAGE_LENGTH))
 
   constructor() {

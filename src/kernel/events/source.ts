@@ -70,7 +70,7 @@ export class EventSource {
     this.#woke = false
     clearTimeout(this.#timer)
     try {
-      for (let more = true; more && !this.#closed; ) {
+      for (let more = true; more && !this.#closed;) {
         const drained = await this.thread.drainEvents(id)
         this.#deliver(drained)
         ;({ more } = drained)

@@ -26,7 +26,9 @@ export function prepareWakeSocket(port: number, allNamespaces: boolean): void {
 
 /** The descriptor of this process's netlink socket that is bound to `port`, a number unique within a protocol. */
 function netlinkDescriptor(port: number): number {
-  const found = readdirSync('/proc/self/fd').map(Number).find((fd) => netlinkPort(fd) === port)
+  const found = readdirSync('/proc/self/fd')
+    .map(Number)
+    .find((fd) => netlinkPort(fd) === port)
   if (found === undefined) throw new CnmError('ERR_CNM_KERNEL', `no netlink socket of this process has port ${port}`)
   return found
 }

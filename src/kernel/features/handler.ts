@@ -27,15 +27,23 @@ export const featuresHandler: ObjectHandler<'features'> = {
   list(at, context) {
     const socket = context.socket(at, NETLINK_GENERIC)
     const devices = socket.dump(genericFamily(socket, FAMILY), writeDump, ({ payload }) => parseFeatures(payload))
-    return devices.map(({ link, features }) => ({ kind: 'features', at, link, features: active(features.filter(({ changeable }) => changeable)) }))
+    return devices.map(({ link, features }) => ({
+      kind: 'features',
+      at,
+      link,
+      features: active(features.filter(({ changeable }) => changeable)),
+    }))
   },
   describe(action, { link, features }) {
     if (action === 'delete') return `leave features of ${link}`
-    return `ethtool -K ${link} ${Object.entries(features).map(([name, on]) => `${name} ${on ? 'on' : 'off'}`).join(' ')}`
+    return `ethtool -K ${link} ${Object.entries(features)
+      .map(([name, on]) => `${name} ${on ? 'on' : 'off'}`)
+      .join(' ')}`
   },
 }
 
-const active = (features: DeviceFeature[]): Record<string, boolean> => Object.fromEntries(features.map((feature) => [feature.name, feature.active]))
+const active = (features: DeviceFeature[]): Record<string, boolean> =>
+  Object.fromEntries(features.map((feature) => [feature.name, feature.active]))
 
 /**
  * Looks first, and looks at the reply: the kernel passes over a feature that a device cannot switch, or that another

@@ -75,7 +75,11 @@ export function parseFeatures(payload: Uint8Array): DeviceFeatures | undefined {
   return {
     index: u32(header.get(A_HEADER_DEV_INDEX) ?? EMPTY),
     link: text(name),
-    features: all.map(([feature, changeable]) => ({ name: feature, active: active.has(feature), changeable: changeable && !fixed.has(feature) })),
+    features: all.map(([feature, changeable]) => ({
+      name: feature,
+      active: active.has(feature),
+      changeable: changeable && !fixed.has(feature),
+    })),
   }
 }
 

@@ -24,14 +24,22 @@ const PROBED_STATE: XfrmStateObject = {
 export function conntrack(world: ProbeWorld): Verdict {
   return attempt(() => {
     // struct nfgenmsg: family AF_UNSPEC, version, resource id
-    world.socket(NETLINK_NETFILTER).dump(IPCTNL_MSG_CT_GET, (writer) => writer.u32(0), () => undefined)
+    world.socket(NETLINK_NETFILTER).dump(
+      IPCTNL_MSG_CT_GET,
+      (writer) => writer.u32(0),
+      () => undefined,
+    )
   })
 }
 
 /** A dump of the (empty) policy table. */
 export function xfrm(world: ProbeWorld): Verdict {
   return attempt(() => {
-    world.socket(NETLINK_XFRM).dump(XFRM_MSG_GETPOLICY, () => undefined, () => undefined)
+    world.socket(NETLINK_XFRM).dump(
+      XFRM_MSG_GETPOLICY,
+      () => undefined,
+      () => undefined,
+    )
   })
 }
 

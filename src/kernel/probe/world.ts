@@ -9,7 +9,7 @@ import * as sys from '../syscalls.js'
 export class ProbeWorld {
   #namespaces = new Namespaces()
   #namespace: Namespace | undefined
-  #refused: unknown
+  #refused: Error | undefined
   #sockets = new Map<number, NetlinkSocket>()
 
   /** Runs `body` with the calling thread inside. @throws SystemCallError when no namespace may be made */
@@ -40,7 +40,7 @@ export class ProbeWorld {
       this.#namespace ??= this.#namespaces.make(() => undefined)
       return this.#namespace
     } catch (error) {
-      this.#refused = error
+      this.#refused = error instanceof Error ? error : new Error(String(error))
       throw error
     }
   }

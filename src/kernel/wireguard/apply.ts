@@ -17,7 +17,8 @@ const BATCH = 64 * 1024
  */
 export function applyWireguard(object: WireguardLink, context: TransactionContext, from?: WireguardLink): void {
   if (from === undefined && object.wireguard === undefined) return
-  const change = from === undefined ? wholeConfiguration(object.wireguard ?? {}) : configurationChange(from.wireguard ?? {}, object.wireguard ?? {})
+  const change =
+    from === undefined ? wholeConfiguration(object.wireguard ?? {}) : configurationChange(from.wireguard ?? {}, object.wireguard ?? {})
   if (Object.keys(change).length === 1 && change.peers.length === 0) return
   // The family exists when the link does: making the first link may have loaded the module.
   const family = genericFamily(context.socket(object.at, NETLINK_GENERIC), wg.FAMILY)

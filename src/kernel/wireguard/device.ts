@@ -87,4 +87,3 @@ function parseAllowed(bytes: Uint8Array): string[] {
   if (address?.length !== { [AF_INET]: 4, [AF_INET6]: 16 }[family]) return []
   return address === undefined ? [] : [prefixText({ bytes: address, length: u8(allowed.get(wg.ALLOWED_LENGTH) ?? EMPTY) })]
 }
-

@@ -12,7 +12,9 @@ export function endpointBytes(endpoint: string): Uint8Array {
   const match = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(typeof endpoint === 'string' ? endpoint : '')
   const port = Number(match?.[3])
   if (match === null || port < 1 || port > 65535) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `endpoint: ${JSON.stringify(endpoint)} is neither address:port nor [address]:port`, { field: 'endpoint' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `endpoint: ${JSON.stringify(endpoint)} is neither address:port nor [address]:port`, {
+      field: 'endpoint',
+    })
   }
   const address = ipBytes(match[1] ?? match[2] ?? '', 'endpoint')
   const bytes = new Uint8Array(address.length === 4 ? SOCKADDR_IN : SOCKADDR_IN6)

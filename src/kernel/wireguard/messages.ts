@@ -62,4 +62,3 @@ function upTo(most: number, value: number, field: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= most) return value
   throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${value} is not between 0 and ${most}`, { field })
 }
-

@@ -29,7 +29,8 @@ export function* fragments(changes: PeerChange[]): Generator<PeerFragment> {
     }
     const { publicKey, allowedAddresses } = change.set
     yield { publicKey, settings: change.set, addresses: allowedAddresses.slice(0, ADDRESSES) }
-    for (let at = ADDRESSES; at < allowedAddresses.length; at += ADDRESSES) yield { publicKey, addresses: allowedAddresses.slice(at, at + ADDRESSES) }
+    for (let at = ADDRESSES; at < allowedAddresses.length; at += ADDRESSES)
+      yield { publicKey, addresses: allowedAddresses.slice(at, at + ADDRESSES) }
   }
 }
 
@@ -44,15 +45,22 @@ export function writePeer(writer: MessageWriter, { publicKey, remove, settings, 
 
 function writeSettings(writer: MessageWriter, { presharedKey, endpoint, keepalive = 0 }: WireguardPeer): void {
   writer.attrU32(wg.PEER_FLAGS, wg.PEER_REPLACE_ALLOWED)
-  writer.attrBytes(wg.PEER_PRESHARED_KEY, presharedKey === undefined ? Uint8Array.from(NO_KEY) : wireguardKey(presharedKey, 'peers.presharedKey'))
+  writer.attrBytes(
+    wg.PEER_PRESHARED_KEY,
+    presharedKey === undefined ? Uint8Array.from(NO_KEY) : wireguardKey(presharedKey, 'peers.presharedKey'),
+  )
   if (endpoint !== undefined) writer.attrBytes(wg.PEER_ENDPOINT, endpointBytes(endpoint))
   if (!Number.isInteger(keepalive) || keepalive < 0 || keepalive > 65535) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `peers.keepalive: ${keepalive} is not between 0 and 65535 seconds`, { field: 'peers.keepalive' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `peers.keepalive: ${keepalive} is not between 0 and 65535 seconds`, {
+      field: 'peers.keepalive',
+    })
   }
   writer.attrU16(wg.PEER_KEEPALIVE, keepalive)
 }
 
 function writeAllowed(writer: MessageWriter, address: string): void {
   const { bytes, length } = prefixBytes(address, 'peers.allowedAddresses')
-  writer.nest(0, () => writer.attrU16(wg.ALLOWED_FAMILY, ipFamily(bytes)).attrBytes(wg.ALLOWED_ADDRESS, bytes).attrU8(wg.ALLOWED_LENGTH, length))
+  writer.nest(0, () =>
+    writer.attrU16(wg.ALLOWED_FAMILY, ipFamily(bytes)).attrBytes(wg.ALLOWED_ADDRESS, bytes).attrU8(wg.ALLOWED_LENGTH, length),
+  )
 }

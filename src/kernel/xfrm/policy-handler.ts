@@ -15,7 +15,11 @@ export const xfrmPolicyHandler: ObjectHandler<'xfrm-policy'> = {
     deletePolicy(context.writer(object.at, NETLINK_XFRM), object)
   },
   list(at, context) {
-    const found = context.socket(at, NETLINK_XFRM).dump(XFRM_MSG_GETPOLICY, () => undefined, ({ payload }) => parsePolicy(payload))
+    const found = context.socket(at, NETLINK_XFRM).dump(
+      XFRM_MSG_GETPOLICY,
+      () => undefined,
+      ({ payload }) => parsePolicy(payload),
+    )
     return found.map((policy) => ({ at, ...policy }))
   },
   describe(action, object) {
@@ -29,6 +33,10 @@ function identity({ at, direction, source, destination, protocol, sourcePort, de
 }
 
 function upperLayer({ protocol, sourcePort, destinationPort }: XfrmPolicyObject): string {
-  const parts = [['proto', protocol], ['sport', sourcePort], ['dport', destinationPort]] as const
+  const parts = [
+    ['proto', protocol],
+    ['sport', sourcePort],
+    ['dport', destinationPort],
+  ] as const
   return parts.map(([word, value]) => (value === undefined ? '' : ` ${word} ${value}`)).join('')
 }

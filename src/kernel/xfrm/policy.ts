@@ -51,7 +51,11 @@ export function newPolicy(writer: MessageWriter, policy: XfrmPolicyObject, repla
   writeLifetimes(writer)
   writer.u32(policy.priority ?? 0).u32(0)
   // direction, action, flags, share; then padding of the structure to eight bytes
-  writer.u8(choice(DIRECTIONS, policy.direction, 'direction')).u8(choice(ACTIONS, policy.action ?? 'allow', 'action')).u16(0).u32(0)
+  writer
+    .u8(choice(DIRECTIONS, policy.direction, 'direction'))
+    .u8(choice(ACTIONS, policy.action ?? 'allow', 'action'))
+    .u16(0)
+    .u32(0)
   writeTemplates(writer, policy.templates)
   writeMark(writer, policy.mark)
   writer.end()
@@ -60,7 +64,11 @@ export function newPolicy(writer: MessageWriter, policy: XfrmPolicyObject, repla
 export function deletePolicy(writer: MessageWriter, policy: XfrmPolicyObject): void {
   writer.begin(XFRM_MSG_DELPOLICY, NLM_F_ACK)
   writeSelector(writer, policy)
-  writer.u32(0).u8(choice(DIRECTIONS, policy.direction, 'direction')).u8(0).u16(0)
+  writer
+    .u32(0)
+    .u8(choice(DIRECTIONS, policy.direction, 'direction'))
+    .u8(0)
+    .u16(0)
   writeMark(writer, policy.mark)
   writer.end()
 }
@@ -101,7 +109,12 @@ function writeTemplate(writer: MessageWriter, template: Template): void {
   writeAddress(writer, source)
   const optional = choice(['required', 'use'], template.level ?? 'required', 'templates.level')
   // request id, mode, share, optional, padding, then the algorithms that may serve
-  writer.u32(template.requestId ?? 0).u8(checkMode(template.mode)).u8(0).u8(optional).u8(0)
+  writer
+    .u32(template.requestId ?? 0)
+    .u8(checkMode(template.mode))
+    .u8(0)
+    .u8(optional)
+    .u8(0)
   writer.u32(ANY_ALGORITHM).u32(ANY_ALGORITHM).u32(ANY_ALGORITHM)
 }
 
@@ -126,6 +139,7 @@ function parseTemplates(bytes: Uint8Array): Template[] | undefined {
 
 function choice(values: readonly string[], value: string, field: string): number {
   const index = values.indexOf(value)
-  if (index < 0) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} is none of ${values.join(', ')}`, { field })
+  if (index < 0)
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} is none of ${values.join(', ')}`, { field })
   return index
 }

@@ -25,12 +25,18 @@ export const xfrmStateHandler: ObjectHandler<'xfrm-state'> = {
     deleteState(context.writer(object.at, NETLINK_XFRM), object)
   },
   list(at, context) {
-    const found = context.socket(at, NETLINK_XFRM).dump(XFRM_MSG_GETSA, () => undefined, ({ payload }) => parseState(payload))
+    const found = context.socket(at, NETLINK_XFRM).dump(
+      XFRM_MSG_GETSA,
+      () => undefined,
+      ({ payload }) => parseState(payload),
+    )
     return found.map((state) => ({ at, ...state }))
   },
   /** With the key, for putting the state back; never leaves the kernel thread. */
   read(object, context) {
-    const state = get(object, context).map(({ payload }) => parseState(payload, true)).find((found) => found !== undefined)
+    const state = get(object, context)
+      .map(({ payload }) => parseState(payload, true))
+      .find((found) => found !== undefined)
     return state === undefined ? undefined : { at: object.at, ...state }
   },
   describe(action, object) {

@@ -59,7 +59,11 @@ export function newState(writer: MessageWriter, state: XfrmStateObject): void {
   writeLifetimes(writer)
   // struct xfrm_stats
   writer.u32(0).u32(0).u32(0)
-  writer.u32(0).u32(state.requestId ?? 0).u16(family).u8(checkMode(state.mode))
+  writer
+    .u32(0)
+    .u32(state.requestId ?? 0)
+    .u16(family)
+    .u8(checkMode(state.mode))
   writer.u8(large ? 0 : window).u8(state.esn === true ? XFRM_STATE_ESN : 0)
   // padding of the structure to eight bytes
   writer.u8(0).u16(0).u32(0)
@@ -136,7 +140,9 @@ function parseAead(bytes: Uint8Array | undefined, withKey: boolean): XfrmStateOb
 
 function replayWindow({ replayWindow: window = DEFAULT_WINDOW, esn }: XfrmStateObject): { window: number; large: boolean } {
   if (!Number.isInteger(window) || window < 0 || window > LARGEST_WINDOW) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `replayWindow: ${window} is not between 0 and ${LARGEST_WINDOW} packets`, { field: 'replayWindow' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `replayWindow: ${window} is not between 0 and ${LARGEST_WINDOW} packets`, {
+      field: 'replayWindow',
+    })
   }
   if (esn === true && window === 0) {
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', 'replayWindow: extended sequence numbers need a window', { field: 'replayWindow' })

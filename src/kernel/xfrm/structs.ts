@@ -50,7 +50,9 @@ export function writeSelector(writer: MessageWriter, selector: Selector): void {
   const destination = prefixBytes(selector.destination, 'destination')
   const source = prefixBytes(selector.source, 'source')
   if (source.bytes.length !== destination.bytes.length) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `source ${selector.source} and destination ${selector.destination} differ in family`, { field: 'source' })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `source ${selector.source} and destination ${selector.destination} differ in family`, {
+      field: 'source',
+    })
   }
   writeAddress(writer, destination.bytes)
   writeAddress(writer, source.bytes)
@@ -58,7 +60,12 @@ export function writeSelector(writer: MessageWriter, selector: Selector): void {
   writePort(writer, selector.sourcePort)
   writer.u16(ipFamily(destination.bytes)).u8(destination.length).u8(source.length)
   // protocol, padding; then interface index and user id, both any
-  writer.u8(selector.protocol ?? 0).u8(0).u16(0).u32(0).u32(0)
+  writer
+    .u8(selector.protocol ?? 0)
+    .u8(0)
+    .u16(0)
+    .u32(0)
+    .u32(0)
 }
 
 /** A selector that matches every packet of a family. */
@@ -118,6 +125,7 @@ export function endpoints(source: string, destination: string): { source: Uint8A
 
 export function checkMode(mode: string | undefined): number {
   const index = MODES.indexOf((mode ?? 'transport') as Mode)
-  if (index < 0) throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `mode: ${JSON.stringify(mode)} is neither transport nor tunnel`, { field: 'mode' })
+  if (index < 0)
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `mode: ${JSON.stringify(mode)} is neither transport nor tunnel`, { field: 'mode' })
   return index
 }
