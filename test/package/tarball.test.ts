@@ -7,7 +7,7 @@ import { takeCensus, leftBehind } from '../census.js'
 import { needsPrivileges } from '../tools.js'
 import { copyPackage, emptyProject, installedProject } from './assemble.js'
 
-const PACKAGE_TIMEOUT = 120_000
+const PACKAGE_TIMEOUT = 300_000
 const subpaths = Object.keys(entries.public).map((subpath) => `libcnm${subpath.slice(1)}`)
 
 let project = ''
