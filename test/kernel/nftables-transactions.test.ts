@@ -15,7 +15,7 @@ import type { Operation } from '../../src/contracts/operations.js'
 import { NETLINK_NETFILTER } from '../../src/kernel/handler.js'
 import { firewallHandlers, generation, readCounters } from '../../src/kernel/nftables/index.js'
 import { leftBehind, takeCensus, type Census } from '../census.js'
-import { needs, needsPrivileges } from '../tools.js'
+import { needs, needsPrivileges, needsRealRoot } from '../tools.js'
 import { create, nft, ruleset, run } from './nftables-world.js'
 import { openSession } from './session.js'
 
@@ -224,7 +224,8 @@ describe.skipIf(cannot)('firewall objects in transactions', () => {
     expect(ruleset(AT)).toEqual([])
   })
 
-  it('make ten thousand elements in one batch', async () => {
+  // a batch is one send(2), and only the machine's root may have a send buffer of that size
+  it.skipIf(needsRealRoot())('make ten thousand elements in one batch', async () => {
     const elements = Array.from({ length: 10_000 }, (_, i) => port(i + 1, { data: ['10.0.0.2', i + 1] }))
     await kernel.transaction(make(table, setOf(PORTS), ...elements))
     const found = await kernel.list(AT, ['nft-element'])
