@@ -66,9 +66,9 @@ export interface SetShape {
   /**
    * - `interval`: keys may be ranges and prefixes; of host-order types (marks, ids) the packet path must look up
    *   `{ hton: ... }`, as such keys are kept in network order.
-   * - `constant`: no change once bound to a rule.
+   * - `constant`: no element can be added once a rule uses the set.
    * - `timeout`: elements may have one.
-   * - `dynamic`: the packet path adds elements (needs `size`).
+   * - `dynamic`: the packet path adds elements; without a `size` they are as many as packets make.
    */
   flags?: SetFlag[]
   /** Data are ranges or prefixes (nft's `interval` before a data type), for `dnat ip prefix to`. */
