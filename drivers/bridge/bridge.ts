@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import type { DriverContext, NetworkDriver, NetworkView } from '../../src/contracts/index.js'
 import { decide } from './adoption.js'
 import { describeEndpoint } from './endpoint.js'
 import { endpointOptions, type BridgeEndpointOptions } from './endpoint-options.js'
 import { describeFirewall } from './firewall/network-elements.js'
 import { describePorts } from './firewall/port-elements.js'
+import { reportForwarding, settingOf } from './forwarding.js'
 import { bridgeName } from './kernel-names.js'
 import { describeLoopbackAccess } from './loopback-access.js'
-import { describeNetwork, FORWARDING, forwardedFamilies } from './network.js'
+import { describeNetwork } from './network.js'
 import { networkOptions, type BridgeOptions } from './network-options.js'
 import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
@@ -50,24 +50,8 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
       const state = decide(network, host, (context?.networks() ?? []) as readonly NetworkView<BridgeOptions>[])
       if (state.adopted) state.routeLocalnet = await settingOf(`net/ipv4/conf/${bridgeName(network)}/route_localnet`)
       refuseImpossible({ ...network, state }, host, hasRules(network))
-      if (context !== undefined) await reportForwarding(network, context)
+      await reportForwarding(network, host, (message, about) => context?.warn(message, about))
       return state
     },
   }
 }
-
-/** That a host forwards packets matters to whoever runs it. */
-async function reportForwarding(network: NetworkView<BridgeOptions>, context: DriverContext): Promise<void> {
-  for (const family of forwardedFamilies(network)) {
-    const path = FORWARDING[family]
-    if ((await settingOf(path)) !== '0') continue
-    context.warn(`${path.replaceAll('/', '.')} is switched on: network ${network.name} needs this host to forward IPv${family}`, network.id)
-  }
-}
-
-/** A parameter of the host; as if it were 0 where it cannot be read. */
-const settingOf = (path: string): Promise<string> =>
-  readFile(`/proc/sys/${path}`, 'utf8').then(
-    (text) => text.trim(),
-    () => '0',
-  )

@@ -1,5 +1,6 @@
 import type { Description, HostFacts, KernelObject, LinkObject, NetworkView, SysctlObject } from '../../src/contracts/index.js'
 import { isOurs, stateOf } from './adoption.js'
+import { FORWARDING, forwardedFamilies } from './forwarding.js'
 import { gatewayMode } from './gateway-mode.js'
 import { bridgeMac, bridgeName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
@@ -56,14 +57,6 @@ function bridgeSysctls(network: NetworkView<BridgeOptions>, host: HostFacts): Sy
   const at = `net/ipv6/conf/${bridgeName(network)}`
   if (!reachesHost(network, 6)) return [sysctl(`${at}/disable_ipv6`, '1')]
   return [sysctl(`${at}/disable_ipv6`, '0'), sysctl(`${at}/accept_ra`, '0')]
-}
-
-export const FORWARDING = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' } as const
-
-/** The families whose packets the host must forward for this network. */
-export function forwardedFamilies(network: NetworkView<BridgeOptions>): (4 | 6)[] {
-  if (network.internal || network.options.mode === 'unmanaged') return []
-  return [...(network.ipv4 ? [4 as const] : []), ...(network.ipv6 ? [6 as const] : [])]
 }
 
 function forwarding(network: NetworkView<BridgeOptions>, host: HostFacts): SysctlObject[] {

@@ -65,6 +65,8 @@ export interface HostFacts {
   readonly ipv6: boolean
   /** Families whose bridged packets pass the hooks of IP as well (br_netfilter, which Docker switches on; libcnm never does). */
   readonly bridgeNetfilter: readonly (4 | 6)[]
+  /** Chains on the host that drop forwarded packets, unless one of their rules accepts them: Docker's, ufw's, firewalld's. */
+  readonly forwardDrops: readonly { family: 'ip' | 'ip6' | 'inet'; table: string; chain: string; why: 'policy' | 'last rule' }[]
   /** Links of the host by name: those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
   readonly links: ReadonlyMap<string, HostLink>
 }

@@ -17,7 +17,7 @@ export async function readHostFacts(kernel: Kernel, instance: string, names: rea
     if (link === undefined) continue
     defaultRoute[route.family === 6 ? 6 : 4] ??= { link: link.name, mtu: link.mtu, advertised: route.protocol === PROTOCOL_RA }
   }
-  return { instance, defaultRoute, ipv6: facts.ipv6, bridgeNetfilter: facts.bridgeNetfilter, links }
+  return { instance, defaultRoute, ipv6: facts.ipv6, bridgeNetfilter: facts.bridgeNetfilter, forwardDrops: facts.forwardDrops, links }
 }
 
 function hostLink(link: LinkObject & { foreignType?: string }, addresses: readonly string[]): HostLink {

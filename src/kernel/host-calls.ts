@@ -9,6 +9,7 @@ import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
 import { forgetFlows, type PublishedPorts } from './ports/flows.js'
 import { releasePorts, reservePorts, type PortReservation, type ReservationResult } from './ports/reservation.js'
+import { forwardDrops, type ForwardDrop } from './nftables/index.js'
 import { HomeEnvironment } from './process/environment.js'
 import type { EnvironmentSpec, ExitReport, SpawnResult, SpawnSpec } from './process/messages.js'
 import { spawnInside } from './process/spawn.js'
@@ -31,6 +32,7 @@ export interface ReadRequest {
 export interface HostReading {
   ipv6: boolean
   bridgeNetfilter: (4 | 6)[]
+  forwardDrops: ForwardDrop[]
   defaultRoutes: RouteObject[]
   links: { link: LinkObject; addresses: string[] }[]
 }
@@ -124,7 +126,7 @@ function readHost(session: Session, names: readonly string[]): HostReading {
     const link = readLink(session, 'host', name)
     if (link !== undefined) links.push({ link, addresses: addressesOf(session, 'host', name) })
   }
-  return { ipv6: hasIPv6(), bridgeNetfilter: bridgeNetfilter(), defaultRoutes: routes, links }
+  return { ipv6: hasIPv6(), bridgeNetfilter: bridgeNetfilter(), forwardDrops: dropsOf(session), defaultRoutes: routes, links }
 }
 
 /** Whether an address is the host's own. */
@@ -142,6 +144,16 @@ function hasIPv6(): boolean {
     return readFileSync('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'utf8') !== ''
   } catch {
     return false
+  }
+}
+
+/** Empty where the kernel has no nf_tables, or does not let us look. */
+function dropsOf(session: Session): ForwardDrop[] {
+  try {
+    return forwardDrops({ socket: session.socket('host', NETLINK_NETFILTER), at: 'host' })
+  } catch (error) {
+    if (error instanceof CnmError) return []
+    throw error
   }
 }
 

@@ -22,6 +22,7 @@ export function sampleHost(given: DriverSample['host'] = {}): HostFacts {
     instance: 'conform',
     ipv6: given.ipv6 ?? true,
     bridgeNetfilter: [],
+    forwardDrops: [],
     defaultRoute: given.defaultRoute ?? { 4: { link: uplink.name, mtu: uplink.mtu } },
     links,
   }

@@ -45,5 +45,5 @@ export function endpointView<E>(driver: Pick<NetworkDriver<never, E>, 'endpointO
 
 export function hostFacts(links: readonly Partial<HostLink>[] = [], more: Partial<HostFacts> = {}): HostFacts {
   const known = links.map((link, i): HostLink => ({ name: `link${i}`, index: i + 2, type: 'bridge', mtu: 1500, up: true, addresses: [], ...link }))
-  return { instance: 'cnm', ipv6: true, bridgeNetfilter: [], defaultRoute: {}, links: new Map(known.map((link) => [link.name, link])), ...more }
+  return { instance: 'cnm', ipv6: true, bridgeNetfilter: [], forwardDrops: [], defaultRoute: {}, links: new Map(known.map((link) => [link.name, link])), ...more }
 }

@@ -252,6 +252,24 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
     }
   })
 
+  it('names the chains of others that will drop its packets', async () => {
+    const tables = ['table ip filter {\n chain FORWARD {\n type filter hook forward priority 0; policy drop\n }\n }', 'table inet firewalld {\n chain filter_FORWARD {\n type filter hook forward priority 10\n ct state established accept\n reject with icmpx type admin-prohibited\n }\n }', 'table ip6 harmless {\n chain f {\n type filter hook forward priority 0\n ip6 daddr fd00:ffff::1 drop\n }\n }']
+    nft(`${tables.join('\n')}\n`)
+    try {
+      world.warnings.length = 0
+      await world.network()
+      expect(world.warnings).toEqual([
+        expect.stringContaining('table ip filter, chain FORWARD: its policy is drop'),
+        expect.stringContaining('table inet firewalld, chain filter_FORWARD: its last rule drops the rest'),
+      ])
+      world.warnings.length = 0
+      await world.network({}, { internal: true })
+      expect(world.warnings).toEqual([])
+    } finally {
+      nft('delete table ip filter\ndelete table inet firewalld\ndelete table ip6 harmless\n')
+    }
+  })
+
   it('does not grow by a rule for networks, endpoints or ports', async () => {
     const rules = (): number => sh('host', 'nft', '-a', 'list', 'table', 'inet', INSTANCE).split('\n').filter((line) => /# handle/.test(line) && !/\{/.test(line)).length
     await world.network()
