@@ -86,7 +86,11 @@ async function many(kernel: Kernel, floor: Floor): Promise<void> {
   }
   const indexes = Array.from({ length: MANY }, (_, i) => i)
   const drop = (): Promise<void> => dropAll(kernel, MANY)
-  await measure('C', () => inTurn(indexes, () => floor.do('attach')), () => floor.do('drop'))
+  await measure(
+    'C',
+    () => inTurn(indexes, () => floor.do('attach')),
+    () => floor.do('drop'),
+  )
   await measure('libcnm, one after the other; drops at once', () => inTurn(indexes, (i) => kernel.transaction(attach(i))), drop)
   await measure('libcnm, all at once', () => Promise.all(indexes.map((i) => kernel.transaction(attach(i)))), drop)
   console.log(`\n${MANY} sandboxes, milliseconds:`)
@@ -107,7 +111,10 @@ async function eventLoop(kernel: Kernel): Promise<void> {
   delay.disable()
   console.log(`\n${MANY} links deleted one by one in ${milliseconds(took)} ms; event-loop delay of the main thread, milliseconds:`)
   const [p50, p99, most] = [delay.percentile(50), delay.percentile(99), delay.max].map((ns) => milliseconds(ns / 1e6))
-  table([['p50', 'p99', 'max'], [p50!, p99!, most!]])
+  table([
+    ['p50', 'p99', 'max'],
+    [p50!, p99!, most!],
+  ])
   await Promise.all(indexes.map((i) => kernel.transaction(detach(i).slice(1))))
 }
 

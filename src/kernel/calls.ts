@@ -15,7 +15,9 @@ import type { KernelObject } from '../contracts/kernel-objects.js'
 
 /** Calls that are answered at once, one after the other; transactions have a queue of their own. */
 export type PlainCall = Exclude<CallName, 'transaction' | 'close' | keyof HostCalls | keyof EventCalls | keyof QuestionCalls>
-type PlainCalls = HostCalls & EventCalls & QuestionCalls & { dispose(): void } & { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
+type PlainCalls = HostCalls &
+  EventCalls &
+  QuestionCalls & { dispose(): void } & { [K in PlainCall]: (...args: Parameters<Calls[K]>) => ReturnType<Calls[K]> }
 
 export function plainCalls(resources: Resources, exited: (report: ExitReport) => void): PlainCalls {
   const using = <T>(what: string, body: (session: Session) => T): T => {

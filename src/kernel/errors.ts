@@ -65,7 +65,16 @@ export function asCnmError(error: unknown, operation: string, subject: Subject =
 function named(error: CnmError, operation: string, operationIndex?: number): CnmError {
   if (operationIndex === undefined || error.operationIndex !== undefined) return error
   const { code, message, cause, object, field, errno, errnoName: name, kernelText } = error
-  const details = withoutAbsent({ object, field, errno, errnoName: name, kernelText, cause, operation: error.operation ?? operation, operationIndex })
+  const details = withoutAbsent({
+    object,
+    field,
+    errno,
+    errnoName: name,
+    kernelText,
+    cause,
+    operation: error.operation ?? operation,
+    operationIndex,
+  })
   return new CnmError(code, error.operation === undefined ? `${operation}: ${message}` : message, details)
 }
 

@@ -6,6 +6,7 @@ import { mountHandler } from './mounts.js'
 import { firewallHandlers } from './nftables/index.js'
 import { rtnetlinkHandlers } from './rtnetlink/index.js'
 import { sysctlHandler } from './sysctl.js'
+import { withWireguard } from './wireguard/index.js'
 import { xfrmPolicyHandler, xfrmStateHandler } from './xfrm/index.js'
 
 export type AnyHandler = ObjectHandler<KernelObjectKind>
@@ -13,6 +14,7 @@ export type AnyHandler = ObjectHandler<KernelObjectKind>
 /** Namespaces and the removal of links are the transaction's own business; everything else has a handler. */
 const handlers: Readonly<Record<string, AnyHandler | undefined>> = {
   ...(rtnetlinkHandlers as Readonly<Record<string, AnyHandler>>),
+  link: withWireguard(rtnetlinkHandlers.link) as AnyHandler,
   sysctl: sysctlHandler as AnyHandler,
   mount: mountHandler as AnyHandler,
   features: featuresHandler as AnyHandler,

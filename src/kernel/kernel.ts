@@ -67,7 +67,7 @@ export class Kernel implements AsyncDisposable {
     filter?: ListFilter,
     { signal }: CallOptions = {},
   ): Promise<ObjectOf<K>[]> {
-    return (await this.#thread.call(signal, 'list', at, kinds, filter ?? null)) as KernelObject[] as ObjectOf<K>[]
+    return (await this.#thread.call(signal, 'list', at, kinds, filter ?? null)) as ObjectOf<K>[]
   }
 
   /** @throws CnmError ERR_CNM_NAMESPACE_NOT_FOUND when `at` leads to no network namespace */

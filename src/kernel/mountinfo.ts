@@ -49,6 +49,8 @@ function parseLine(line: string): Mount | undefined {
 /** Space, tab, newline and backslash are written as three octal digits. */
 function unescape(text: string): string {
   if (!text.includes('\\')) return text
-  const bytes = Buffer.from(text, 'utf8').toString('latin1').replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)))
+  const bytes = Buffer.from(text, 'utf8')
+    .toString('latin1')
+    .replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)))
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }

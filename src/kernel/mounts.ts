@@ -33,7 +33,9 @@ export const mountHandler: ObjectHandler<'mount'> = {
   create(object, context, replace) {
     context.flush()
     checkTarget(object)
-    const there = mounts().reverse().find(({ target }) => target === object.target)
+    const there = mounts()
+      .reverse()
+      .find(({ target }) => target === object.target)
     if (there === undefined) return attach(object)
     if (!replace || !isSame(there, object)) throw new sys.SystemCallError('mount', EBUSY)
   },

@@ -14,7 +14,12 @@ import { toWire } from './wire.js'
 
 /** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
 export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {
-  const resources: Resources = { namespaces: new Namespaces(), homeSockets: new Map(), folders: new NamespaceFolders(), memory: new SpareMemory() }
+  const resources: Resources = {
+    namespaces: new Namespaces(),
+    homeSockets: new Map(),
+    folders: new NamespaceFolders(),
+    memory: new SpareMemory(),
+  }
   const queue = new TransactionQueue(resources, new Faults(fault))
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
   const calls = plainCalls(resources, (report) => reply(EXITED, report))
@@ -23,9 +28,9 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
   /** Everything that has come by now. A request that only carries a number takes back another one. */
   const drain = (): void => {
     for (;;) {
-      const received = receiveMessageOnPort(port) as { message: string } | undefined
+      const received: { message: unknown } | undefined = receiveMessageOnPort(port)
       if (received === undefined) return
-      take(JSON.parse(received.message) as Request)
+      take(JSON.parse(String(received.message)) as Request)
     }
   }
   const take = (request: Request): void => {
@@ -50,7 +55,11 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
     try {
       const call = calls[name] as (...args: unknown[]) => unknown
       const result = call(...request.slice(2))
-      if (result instanceof Promise) result.then((value: unknown) => reply(id, value ?? null), (error: unknown) => reply(id, null, toWire(asCnmError(error, name))))
+      if (result instanceof Promise)
+        result.then(
+          (value: unknown) => reply(id, value ?? null),
+          (error: unknown) => reply(id, null, toWire(asCnmError(error, name))),
+        )
       else reply(id, result ?? null)
     } catch (error) {
       reply(id, null, toWire(asCnmError(error, name)))

@@ -24,7 +24,7 @@ export const sysctlHandler: ObjectHandler<'sysctl'> = {
   },
   read: (object, context) => context.inside(object.at, () => ({ ...object, value: readSysctl(object.path) })),
   describe: (action, { path, value, after }) =>
-     leavesAlone(action, after) ? `leave sysctl ${path}` : `sysctl -w ${path}=${action === 'delete' ? after : value}`,
+    leavesAlone(action, after) ? `leave sysctl ${path}` : `sysctl -w ${path}=${action === 'delete' ? after : value}`,
 }
 
 const leavesAlone = (action: string, after: string | undefined): boolean => action === 'delete' && after === undefined
@@ -42,8 +42,11 @@ export function writeSysctl(path: string, value: string): void {
 /** `net/ipv4/ip_forward` to its file. @throws CnmError ERR_CNM_INVALID_ARGUMENT for a path that leads elsewhere */
 function sysctlFile(path: string): string {
   const parts = path.split('/')
-  if (parts.length > 1 && parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))) return `/proc/sys/${path}`
-  throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${JSON.stringify(path)}: a parameter is named like net/ipv4/ip_forward`, { field: 'path' })
+  if (parts.length > 1 && parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0')))
+    return `/proc/sys/${path}`
+  throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${JSON.stringify(path)}: a parameter is named like net/ipv4/ip_forward`, {
+    field: 'path',
+  })
 }
 
 /** The kernel separates numbers by tabs, people by spaces. */

@@ -110,7 +110,7 @@ export class ThreadHandle {
     signal?.addEventListener('abort', takeBack)
     try {
       return await new Promise<ReturnType<Calls[K]>>((resolve, reject) => {
-        this.#expect(id, { name, resolve: resolve as (result: unknown) => void, reject })
+        this.#expect(id, { name, resolve: resolve, reject })
         this.#post([id, name, ...args] as unknown as Request)
       })
     } catch (error) {

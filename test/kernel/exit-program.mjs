@@ -29,15 +29,27 @@ const WORK = [
   (kernel) => {
     const at = `/run/netns/n${next++}`
     const link = { kind: 'link', type: 'veth', at: 'host', name: `v${next}`, peer: { at, name: 'eth0' } }
-    return kernel.transaction([{ do: 'create', object: { kind: 'namespace', at } }, { do: 'create', object: link }])
-      .then(() => kernel.transaction([{ do: 'delete', object: link }, { do: 'delete', object: { kind: 'namespace', at } }]))
+    return kernel
+      .transaction([
+        { do: 'create', object: { kind: 'namespace', at } },
+        { do: 'create', object: link },
+      ])
+      .then(() =>
+        kernel.transaction([
+          { do: 'delete', object: link },
+          { do: 'delete', object: { kind: 'namespace', at } },
+        ]),
+      )
   },
   (kernel) => kernel.list('host', ['link', 'address', 'route']),
   (kernel) => kernel.socket('host', { type: 'udp' }),
-  (kernel) => kernel.transaction([
-    { do: 'create', object: { kind: 'sysctl', at: 'host', path: 'net/ipv4/ip_forward', value: String(random(2)) } },
-    { do: 'create', object: { kind: 'address', at: 'host', link: 'not-there', address: '192.0.2.1/24' } },
-  ]).catch(() => undefined),
+  (kernel) =>
+    kernel
+      .transaction([
+        { do: 'create', object: { kind: 'sysctl', at: 'host', path: 'net/ipv4/ip_forward', value: String(random(2)) } },
+        { do: 'create', object: { kind: 'address', at: 'host', link: 'not-there', address: '192.0.2.1/24' } },
+      ])
+      .catch(() => undefined),
 ]
 
 async function load(kernel) {
@@ -52,6 +64,9 @@ for (let i = 0; i < count; i++) {
     kernels.push(kernel)
     if (over) return way === 'close' ? kernel.close() : undefined
     // Closing may come between two calls.
-    for (let j = 0; j < 3; j++) load(kernel).catch((error) => { if (error.code !== 'ERR_CNM_CLOSED') throw error })
+    for (let j = 0; j < 3; j++)
+      load(kernel).catch((error) => {
+        if (error.code !== 'ERR_CNM_CLOSED') throw error
+      })
   })
 }

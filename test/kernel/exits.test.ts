@@ -30,7 +30,10 @@ interface Ending {
 /** Each in a world of its own, so that what it leaves behind goes with it. */
 function run(way: string, delay: number, seed: number): Promise<Ending> {
   const { LIBCNM_TEST_WORLD: _outer, ...env } = process.env
-  const child = spawn(process.execPath, ['--require', ownWorld, program, way, String(delay), String(seed)], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, ['--require', ownWorld, program, way, String(delay), String(seed)], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   return new Promise((resolve) => child.on('close', (code, signal) => resolve({ way, delay, seed, code, signal, errors })))
@@ -39,7 +42,11 @@ function run(way: string, delay: number, seed: number): Promise<Ending> {
 describe.skipIf(needsPrivileges())('the end of the process, at any moment of the kernel thread', () => {
   it(`is never a native crash, nor does it wait for ever: ${COUNT} random ends`, { timeout: 300_000 }, async () => {
     const ways = Object.keys(EXPECTED)
-    const runs = Array.from({ length: COUNT }, (_, i) => ({ way: ways[i % ways.length]!, delay: Math.floor(Math.random() * 150), seed: 1 + Math.floor(Math.random() * 1e9) }))
+    const runs = Array.from({ length: COUNT }, (_, i) => ({
+      way: ways[i % ways.length]!,
+      delay: Math.floor(Math.random() * 150),
+      seed: 1 + Math.floor(Math.random() * 1e9),
+    }))
     const endings: Ending[] = []
     const worker = async (): Promise<void> => {
       for (let next = runs.pop(); next !== undefined; next = runs.pop()) endings.push(await run(next.way, next.delay, next.seed))

@@ -8,8 +8,15 @@ import { needs, needsPrivileges } from '../tools.js'
 
 const make = (at: string, replace?: boolean): Operation => ({ do: 'create', object: { kind: 'namespace', at }, replace })
 const drop = (at: string, missing?: 'ignore'): Operation => ({ do: 'delete', object: { kind: 'namespace', at }, missing })
-const forward = (at: string, value: string): Operation => ({ do: 'create', object: { kind: 'sysctl', at, path: 'net/ipv4/ip_forward', value } })
-const code = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => (error as { code?: unknown }).code)
+const forward = (at: string, value: string): Operation => ({
+  do: 'create',
+  object: { kind: 'sysctl', at, path: 'net/ipv4/ip_forward', value },
+})
+const code = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => (error as { code?: unknown }).code,
+  )
 const inside = (path: string, ...command: string[]): string => execFileSync('nsenter', [`--net=${path}`, ...command], { encoding: 'utf8' })
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces', () => {
@@ -55,8 +62,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces
     const fd = openSync('/run/netns/found', 'r')
     try {
       const { ino } = statSync('/run/netns/found')
-      for (let tries = 0; statSync(`/proc/${child.pid}/ns/net`).ino !== ino && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
-      for (const at of ['/run/netns/found', `pid:${child.pid}`, `fd:${fd}`]) expect(await kernel.sysctl.get(at, 'net/ipv4/ip_forward')).toBe('1')
+      for (let tries = 0; statSync(`/proc/${child.pid}/ns/net`).ino !== ino && tries < 500; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      for (const at of ['/run/netns/found', `pid:${child.pid}`, `fd:${fd}`])
+        expect(await kernel.sysctl.get(at, 'net/ipv4/ip_forward')).toBe('1')
       await kernel.transaction([forward(`pid:${child.pid}`, '0')])
       expect(inside('/run/netns/found', 'cat', '/proc/sys/net/ipv4/ip_forward')).toBe('0\n')
     } finally {
@@ -71,7 +80,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces
     for (const at of ['/run/nowhere', '/etc/passwd', '/proc/self/ns/mnt', 'pid:4194305', 'fd:99999', '/dev/null']) {
       expect(await code(kernel.checkNamespace(at)), at).toBe('ERR_CNM_NAMESPACE_NOT_FOUND')
     }
-    for (const at of ['', 'blue', 'pid:x', 'pid:-1', '/run\0']) expect(await code(kernel.checkNamespace(at)), at).toBe('ERR_CNM_INVALID_ARGUMENT')
+    for (const at of ['', 'blue', 'pid:x', 'pid:-1', '/run\0'])
+      expect(await code(kernel.checkNamespace(at)), at).toBe('ERR_CNM_INVALID_ARGUMENT')
     await kernel.checkNamespace('/proc/self/ns/net')
   })
 
@@ -84,7 +94,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces
     await kernel.transaction([drop('/run/netns/once')])
     expect(await code(kernel.transaction([drop('/run/netns/once')]))).toBe('ERR_CNM_NAMESPACE_NOT_FOUND')
     await kernel.transaction([drop('/run/netns/once', 'ignore')])
-    for (const at of ['host', 'pid:1', 'relative', '/run/../run/netns/x']) expect(await code(kernel.transaction([make(at)])), at).toBe('ERR_CNM_INVALID_ARGUMENT')
+    for (const at of ['host', 'pid:1', 'relative', '/run/../run/netns/x'])
+      expect(await code(kernel.transaction([make(at)])), at).toBe('ERR_CNM_INVALID_ARGUMENT')
   })
 
   it('take the file that somebody made for one and did not live to use, and remove it', async () => {
@@ -105,7 +116,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('network namespaces
     await kernel.transaction([make('/run/netns/again'), forward('/run/netns/again', '1')])
     const { ino } = statSync('/run/netns/again')
     const nothing: Operation = { do: 'delete', object: { kind: 'namespace', at: '/run/netns/nothing' } }
-    expect(await code(kernel.transaction([drop('/run/netns/again'), make('/run/netns/again'), forward('/run/netns/again', '0'), nothing]))).toBe('ERR_CNM_NAMESPACE_NOT_FOUND')
+    expect(
+      await code(kernel.transaction([drop('/run/netns/again'), make('/run/netns/again'), forward('/run/netns/again', '0'), nothing])),
+    ).toBe('ERR_CNM_NAMESPACE_NOT_FOUND')
     expect(statSync('/run/netns/again').ino).toBe(ino)
     expect(await kernel.sysctl.get('/run/netns/again', 'net/ipv4/ip_forward')).toBe('1')
     await kernel.transaction([drop('/run/netns/again'), make('/run/netns/again')])

@@ -13,7 +13,11 @@ const FORWARD = 'net/ipv4/ip_forward'
 const set = (value: string): Operation => ({ do: 'create', object: { kind: 'sysctl', at: 'host', path: FORWARD, value } })
 const make = (at: string): Operation => ({ do: 'create', object: { kind: 'namespace', at } })
 const drop = (at: string): Operation => ({ do: 'delete', object: { kind: 'namespace', at } })
-const code = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => (error as { code?: unknown }).code)
+const code = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => (error as { code?: unknown }).code,
+  )
 
 describe.skipIf(needsPrivileges())('the kernel thread', () => {
   it('closes once, however often it is asked to, and answers what came before', async () => {

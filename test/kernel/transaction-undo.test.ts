@@ -18,7 +18,8 @@ interface State {
   oldNamespace: number
 }
 
-const parameters = (): Record<string, string> => Object.fromEntries(PARAMETERS.map((path) => [path, readFileSync(`/proc/sys/${path}`, 'utf8').trim()]))
+const parameters = (): Record<string, string> =>
+  Object.fromEntries(PARAMETERS.map((path) => [path, readFileSync(`/proc/sys/${path}`, 'utf8').trim()]))
 
 if (!vlans) skipping('undo of bridge VLANs: this kernel has no VLAN filtering')
 
@@ -27,7 +28,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'nft', 'mount', 'nsen
   beforeAll(async () => {
     prepare()
     // The multicast membership of a new address comes later, by up to some seconds.
-    const joined = (): boolean => execFileSync('bridge', ['fdb', 'show', 'dev', 'udown'], { encoding: 'utf8' }).includes('33:33:ff:00:00:01')
+    const joined = (): boolean =>
+      execFileSync('bridge', ['fdb', 'show', 'dev', 'udown'], { encoding: 'utf8' }).includes('33:33:ff:00:00:01')
     for (let tries = 0; !joined() && tries < 100; tries++) await sleep(100)
     // A thread that was here before: what it makes once and for all is not counted.
     await using kernel = await Kernel.open()
@@ -46,7 +48,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'nft', 'mount', 'nsen
 
   async function fails(i: number, when: Fault['when']): Promise<void> {
     const kernel = await Kernel.open({ fault: { operation: i + 1, errno: EIO, when } })
-    const error = await kernel.transaction(operations).then(() => undefined, (thrown: unknown) => thrown as CnmError)
+    const error = await kernel.transaction(operations).then(
+      () => undefined,
+      (thrown: unknown) => thrown as CnmError,
+    )
     expect(error?.message).toMatch(/: injected by a test \(EIO\)$/)
     expect(error).toMatchObject({ code: 'ERR_CNM_KERNEL', errnoName: 'EIO', operationIndex: i })
     expect(await differences()).toEqual({ host: [], old: [], parameters: before.parameters, oldNamespace: before.oldNamespace, new: false })

@@ -13,13 +13,25 @@ const create = (object: KernelObject, replace?: true): Operation => ({ do: 'crea
 const remove = (object: KernelObject, missing?: 'ignore'): Operation => ({ do: 'delete', object, missing })
 const namespace = (name: string): KernelObject => ({ kind: 'namespace', at: `/run/netns/${name}` })
 const bridge = (name: string, more: object = {}): LinkObject => ({ kind: 'link', type: 'bridge', ...host, name, ...more })
-const pair = (i: number, more: object = {}): LinkObject => ({ kind: 'link', type: 'veth', ...host, name: `t${i}`, peer: { at: `/run/netns/t${i}`, name: 'eth0' }, ...more })
+const pair = (i: number, more: object = {}): LinkObject => ({
+  kind: 'link',
+  type: 'veth',
+  ...host,
+  name: `t${i}`,
+  peer: { at: `/run/netns/t${i}`, name: 'eth0' },
+  ...more,
+})
 const address = (link: string, text: string, at = 'host'): KernelObject => ({ kind: 'address', at, link, address: text })
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' })
-const linkNames = (...args: string[]): string[] => (JSON.parse(ip(...args, '-j', 'link')) as { ifname: string }[]).map(({ ifname }) => ifname).sort()
+const linkNames = (...args: string[]): string[] =>
+  (JSON.parse(ip(...args, '-j', 'link')) as { ifname: string }[]).map(({ ifname }) => ifname).sort()
 const indexOf = (name: string): number => (JSON.parse(ip('-j', 'link', 'show', name)) as { ifindex: number }[])[0]!.ifindex
-const failure = (promise: Promise<unknown>): Promise<CnmError | undefined> => promise.then(() => undefined, (error: unknown) => error as CnmError)
+const failure = (promise: Promise<unknown>): Promise<CnmError | undefined> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error as CnmError,
+  )
 
 describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
   let kernel: Kernel
@@ -54,7 +66,13 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
   })
 
   it('names the operation that failed, in words and by its index, and says what the kernel said', async () => {
-    const error = await failure(kernel.transaction([create(bridge('tbr')), create(address('tbr', '10.40.0.1/24')), create({ kind: 'route', ...host, destination: '10.41.0.0/16', gateway: '10.99.0.1', link: 'tbr' })]))
+    const error = await failure(
+      kernel.transaction([
+        create(bridge('tbr')),
+        create(address('tbr', '10.40.0.1/24')),
+        create({ kind: 'route', ...host, destination: '10.41.0.0/16', gateway: '10.99.0.1', link: 'tbr' }),
+      ]),
+    )
     expect(error).toMatchObject({ operationIndex: 2, errnoName: 'ENETUNREACH', kernelText: 'Nexthop has invalid gateway' })
     expect(error?.operation).toMatch(/ip route add 10\.41\.0\.0\/16/)
     expect(error?.message).toBe(`${error?.operation}: Nexthop has invalid gateway (ENETUNREACH)`)
@@ -63,7 +81,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
 
   it('says which name is taken, and leaves what has it alone', async () => {
     ip('link', 'add', 'taken', 'type', 'bridge')
-    const error = await failure(kernel.transaction([create(bridge('other')), create(bridge('taken')), create(address('taken', '10.40.0.1/24'))]))
+    const error = await failure(
+      kernel.transaction([create(bridge('other')), create(bridge('taken')), create(address('taken', '10.40.0.1/24'))]),
+    )
     expect(error).toMatchObject({ code: 'ERR_CNM_LINK_EXISTS', operationIndex: 1 })
     expect(linkNames()).toContain('taken')
     expect(linkNames()).not.toContain('other')
@@ -72,12 +92,20 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
   })
 
   it('reports the first failure, not one that its handler found while messages waited', async () => {
-    const error = await failure(kernel.transaction([create(address('lo', '10.40.0.1/24')), create(address('lo', '10.40.0.1/24')), create(address('lo', 'nonsense'))]))
+    const error = await failure(
+      kernel.transaction([create(address('lo', '10.40.0.1/24')), create(address('lo', '10.40.0.1/24')), create(address('lo', 'nonsense'))]),
+    )
     expect(error).toMatchObject({ operationIndex: 1, errnoName: 'EEXIST' })
   })
 
   it('tolerates that something to be deleted is missing only when told to', async () => {
-    const gone: KernelObject[] = [bridge('gone'), namespace('gone'), address('lo', '10.40.9.9/32'), address('gone', '10.40.9.9/32'), { kind: 'route', ...host, destination: '10.42.0.0/16', link: 'lo' }]
+    const gone: KernelObject[] = [
+      bridge('gone'),
+      namespace('gone'),
+      address('lo', '10.40.9.9/32'),
+      address('gone', '10.40.9.9/32'),
+      { kind: 'route', ...host, destination: '10.42.0.0/16', link: 'lo' },
+    ]
     for (const object of gone) {
       await kernel.transaction([create(bridge('stays')), remove(object, 'ignore')])
       expect(linkNames()).toContain('stays')
@@ -89,8 +117,12 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
 
   it('deletes no link of another type than it was told', async () => {
     ip('link', 'add', 'mine', 'type', 'bridge')
-    expect(await failure(kernel.transaction([create(bridge('x')), remove({ kind: 'link', type: 'dummy', ...host, name: 'mine' })]))).toMatchObject({ code: 'ERR_CNM_LINK_NOT_FOUND', operationIndex: 1 })
-    expect(await failure(kernel.transaction([remove({ kind: 'link', type: 'dummy', ...host, name: 'lo' })]))).toMatchObject({ code: 'ERR_CNM_NOT_SUPPORTED' })
+    expect(
+      await failure(kernel.transaction([create(bridge('x')), remove({ kind: 'link', type: 'dummy', ...host, name: 'mine' })])),
+    ).toMatchObject({ code: 'ERR_CNM_LINK_NOT_FOUND', operationIndex: 1 })
+    expect(await failure(kernel.transaction([remove({ kind: 'link', type: 'dummy', ...host, name: 'lo' })]))).toMatchObject({
+      code: 'ERR_CNM_NOT_SUPPORTED',
+    })
     expect(linkNames()).toEqual(expect.arrayContaining(['lo', 'mine']))
     expect(linkNames()).not.toContain('x')
     ip('link', 'delete', 'mine')
@@ -126,7 +158,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
     await kernel.transaction([create(bridge('stays'))])
     const answers = all.map((i) => kernel.transaction([remove(pair(i)), remove(namespace(`t${i}`))]))
     // Neighbours that fail, and one that wants the name of a link that another is about to remove.
-    const failing = [failure(kernel.transaction([remove(pair(99))])), failure(kernel.transaction([create(bridge('never')), remove(bridge('gone'))]))]
+    const failing = [
+      failure(kernel.transaction([remove(pair(99))])),
+      failure(kernel.transaction([create(bridge('never')), remove(bridge('gone'))])),
+    ]
     const reuse = kernel.transaction([create(bridge('t3'))])
     await Promise.all([...answers, reuse])
     expect((await Promise.all(failing)).map((error) => error?.code)).toEqual(['ERR_CNM_LINK_NOT_FOUND', 'ERR_CNM_LINK_NOT_FOUND'])
@@ -160,8 +195,14 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
   it('leaves no descriptor open, however many there are', { timeout: 120_000 }, async () => {
     const open = (): number => readdirSync('/proc/self/fd').length
     const round = async (i: number): Promise<void> => {
-      await kernel.transaction([create(namespace('fd')), create({ kind: 'sysctl', at: '/run/netns/fd', path: 'net/ipv4/ip_forward', value: '1' })])
-      if (i % 3 === 0) await failure(kernel.transaction([create(address('lo', '10.40.0.9/32', '/run/netns/fd')), create(address('lo', 'nonsense', '/run/netns/fd'))]))
+      await kernel.transaction([
+        create(namespace('fd')),
+        create({ kind: 'sysctl', at: '/run/netns/fd', path: 'net/ipv4/ip_forward', value: '1' }),
+      ])
+      if (i % 3 === 0)
+        await failure(
+          kernel.transaction([create(address('lo', '10.40.0.9/32', '/run/netns/fd')), create(address('lo', 'nonsense', '/run/netns/fd'))]),
+        )
       await kernel.transaction([remove(namespace('fd'))])
     }
     await round(0)

@@ -116,8 +116,16 @@ export const operations: Operation[] = [
   create({ kind: 'route', at: NEW, destination: 'default', gateway: '10.30.0.1', link: 'eth0' }),
   create({ kind: 'sysctl', at: NEW, path: 'net/ipv4/conf/eth0/arp_notify', value: '1' }),
   // the links that were there
-  { do: 'change', from: { kind: 'link', type: 'bridge', ...host, name: 'ubr' }, to: { kind: 'link', type: 'bridge', ...host, name: 'ubr', alias: 'ours', mtu: 1300, bridge: { ageingTime: 20000 } } },
-  { do: 'change', from: { kind: 'link', type: 'bridge', ...host, name: 'udown' }, to: { kind: 'link', type: 'bridge', ...host, name: 'udown', up: false } },
+  {
+    do: 'change',
+    from: { kind: 'link', type: 'bridge', ...host, name: 'ubr' },
+    to: { kind: 'link', type: 'bridge', ...host, name: 'ubr', alias: 'ours', mtu: 1300, bridge: { ageingTime: 20000 } },
+  },
+  {
+    do: 'change',
+    from: { kind: 'link', type: 'bridge', ...host, name: 'udown' },
+    to: { kind: 'link', type: 'bridge', ...host, name: 'udown', up: false },
+  },
   create({ kind: 'link', type: 'existing', ...host, name: 'uvx', master: 'ubr', alias: 'claimed' }),
   create({ kind: 'bridge-port', ...host, link: 'uveth', hairpin: true, isolated: true }),
   // what is on them; the first address takes the second along, with it a route whose source that is, and neighbours
@@ -133,7 +141,9 @@ export const operations: Operation[] = [
   remove({ kind: 'fdb', ...host, link: 'uvx', mac: '02:00:00:00:00:60', destination: '192.0.2.60' }),
   create({ kind: 'policy-rule', ...host, family: 4, priority: 3001, mark: 31, table: 301 }),
   remove({ kind: 'policy-rule', ...host, family: 4, priority: 3000, mark: 30, table: 300 }),
-  ...(vlans ? [create({ kind: 'bridge-vlan', ...host, link: 'uveth', id: 31 }), remove({ kind: 'bridge-vlan', ...host, link: 'uveth', id: 30 })] : []),
+  ...(vlans
+    ? [create({ kind: 'bridge-vlan', ...host, link: 'uveth', id: 31 }), remove({ kind: 'bridge-vlan', ...host, link: 'uveth', id: 30 })]
+    : []),
   create({ kind: 'sysctl', ...host, path: 'net/ipv4/conf/ubr/rp_filter', value: '2' }),
   create({ kind: 'sysctl', ...host, path: 'net/ipv6/conf/ubr/disable_ipv6', value: '1' }),
   create({ kind: 'mount', target: UNMOUNTED, source: '/run/netns', flags: ['bind', 'ro'] }),
@@ -147,7 +157,11 @@ export const operations: Operation[] = [
   remove({ kind: 'nft-element', ...theirs, set: PORTS, key: [80], verdict: { jump: 'web' } }),
   create({ kind: 'nft-element', ...theirs, set: PORTS, key: [81], verdict: { accept: true } }),
   create({ kind: 'nft-element', ...theirs, set: PORTS, key: [443], verdict: { drop: true } }, true),
-  { do: 'change', from: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ accept: true }] }] }, to: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ drop: true }] }] } },
+  {
+    do: 'change',
+    from: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ accept: true }] }] },
+    to: { kind: 'nft-chain', ...theirs, name: 'web', rules: [{ statements: [{ drop: true }] }] },
+  },
   remove({ kind: 'nft-chain', ...theirs, name: 'loose' }),
   remove({ kind: 'nft-set', ...theirs, ...ADDRESSES }),
   // another link under the name of one that goes, and its namespace with it
@@ -157,4 +171,9 @@ export const operations: Operation[] = [
 ]
 
 /** Kernel parameters of the host that the transaction touches, directly or not; no census shows them. */
-export const PARAMETERS = ['net/ipv4/conf/ubr/rp_filter', 'net/ipv6/conf/ubr/disable_ipv6', 'net/ipv6/conf/ubr/mtu', 'net/ipv6/conf/udown/disable_ipv6']
+export const PARAMETERS = [
+  'net/ipv4/conf/ubr/rp_filter',
+  'net/ipv6/conf/ubr/disable_ipv6',
+  'net/ipv6/conf/ubr/mtu',
+  'net/ipv6/conf/udown/disable_ipv6',
+]

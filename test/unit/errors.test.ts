@@ -11,7 +11,16 @@ const { EPERM, EACCES, EOPNOTSUPP, EEXIST, ENODEV, ENOENT, ESRCH, EBUSY, EAGAIN,
 
 describe('error numbers', () => {
   it('have the names of errno(3)', () => {
-    expect([1, 2, 11, 17, 19, 95, 117, 524].map(errnoName)).toEqual(['EPERM', 'ENOENT', 'EAGAIN', 'EEXIST', 'ENODEV', 'EOPNOTSUPP', 'EUCLEAN', 'ENOTSUPP'])
+    expect([1, 2, 11, 17, 19, 95, 117, 524].map(errnoName)).toEqual([
+      'EPERM',
+      'ENOENT',
+      'EAGAIN',
+      'EEXIST',
+      'ENODEV',
+      'EOPNOTSUPP',
+      'EUCLEAN',
+      'ENOTSUPP',
+    ])
     expect([EAGAIN, EDEADLK].map(errnoName)).toEqual(['EAGAIN', 'EDEADLK'])
     expect(errnoName(4000)).toBe('E4000')
     expect(errnoText(17)).toBe('file already exists')
@@ -58,15 +67,27 @@ describe('what the kernel refuses', () => {
 
 describe('whatever was thrown', () => {
   it('becomes a CnmError that names the operation', () => {
-    expect(asCnmError(new SystemCallError('setns', EPERM), 'enter', 'namespace', 2)).toMatchObject({ code: 'ERR_CNM_NOT_PERMITTED', operation: 'enter', operationIndex: 2 })
-    expect(asCnmError(Object.assign(new Error('ENOENT: no'), { errno: -ENOENT, code: 'ENOENT' }), 'read')).toMatchObject({ errnoName: 'ENOENT', operation: 'read' })
+    expect(asCnmError(new SystemCallError('setns', EPERM), 'enter', 'namespace', 2)).toMatchObject({
+      code: 'ERR_CNM_NOT_PERMITTED',
+      operation: 'enter',
+      operationIndex: 2,
+    })
+    expect(asCnmError(Object.assign(new Error('ENOENT: no'), { errno: -ENOENT, code: 'ENOENT' }), 'read')).toMatchObject({
+      errnoName: 'ENOENT',
+      operation: 'read',
+    })
     expect(asCnmError('strange', 'try')).toMatchObject({ code: 'ERR_CNM_KERNEL', message: 'try: strange' })
   })
 
   it('keeps what a CnmError says already', () => {
     const original = new CnmError('ERR_CNM_INVALID_ARGUMENT', 'mtu: -1', { field: 'mtu' })
     expect(asCnmError(original, 'ip link add x')).toBe(original)
-    expect(asCnmError(original, 'ip link add x', 'link', 4)).toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT', message: 'ip link add x: mtu: -1', field: 'mtu', operationIndex: 4 })
+    expect(asCnmError(original, 'ip link add x', 'link', 4)).toMatchObject({
+      code: 'ERR_CNM_INVALID_ARGUMENT',
+      message: 'ip link add x: mtu: -1',
+      field: 'mtu',
+      operationIndex: 4,
+    })
     const placed = kernelError({ errno: EBUSY, operation: 'first', operationIndex: 0 })
     expect(asCnmError(placed, 'second', 'other', 1)).toBe(placed)
   })
@@ -88,7 +109,14 @@ describe('errors on their way from the kernel thread', () => {
 
   it('arrive with code, fields and causes', () => {
     const undo = [kernelError({ errno: EBUSY, operation: 'undo: a' }), kernelError({ errno: EPERM, operation: 'undo: b' })]
-    const error = kernelError({ errno: EEXIST, text: 'words', operation: 'x', subject: 'link', operationIndex: 1, cause: new AggregateError(undo, 'undo failed') })
+    const error = kernelError({
+      errno: EEXIST,
+      text: 'words',
+      operation: 'x',
+      subject: 'link',
+      operationIndex: 1,
+      cause: new AggregateError(undo, 'undo failed'),
+    })
     const arrived = sent(error) as CnmError & { cause: AggregateError }
     expect(arrived).toBeInstanceOf(CnmError)
     expect(arrived.toJSON()).toEqual(error.toJSON())

@@ -1,4 +1,4 @@
-import type { KernelObject, LinkObject } from '../../contracts/kernel-objects.js'
+import type { KernelObject } from '../../contracts/kernel-objects.js'
 import type { Operation } from '../../contracts/operations.js'
 import { handlerOf } from '../handlers.js'
 import { identity } from './identity.js'
@@ -33,8 +33,13 @@ export class Before {
 
   /** Keeps what was listed true: an operation has been carried out. */
   note(operation: Operation): void {
-    const [gone, made] = operation.do === 'change' ? [operation.from, operation.to] : operation.do === 'create' ? [undefined, operation.object] : [operation.object, undefined]
-    const list = this.#lists.get(key((gone ?? made)!))
+    const [gone, made] =
+      operation.do === 'change'
+        ? [operation.from, operation.to]
+        : operation.do === 'create'
+          ? [undefined, operation.object]
+          : [operation.object, undefined]
+    const list = this.#lists.get(key(gone ?? made))
     if (list === undefined) return
     if (gone !== undefined) list.delete(identity(gone))
     if (made !== undefined) list.set(identity(made), made)
@@ -72,7 +77,7 @@ function merge(before: object, from: object, to: object): object {
 }
 
 function defaults(object: KernelObject): KernelObject {
-  return object.kind === 'link' ? ({ ...object, up: object.up ?? true } as LinkObject) : object
+  return object.kind === 'link' ? { ...object, up: object.up ?? true } : object
 }
 
 const isRecord = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -41,7 +41,8 @@ function removeAllLinks(applied: readonly Applied[], failures: Map<LinkRemoval |
     for (const removal of removals) {
       const refusal = refused.get(removal.index)
       const { operation, index: operationIndex } = removal.step
-      if (refusal !== undefined) failures.set(removal, kernelError({ ...refusal, operation: wordsOf(operation), subject: 'link', operationIndex }))
+      if (refusal !== undefined)
+        failures.set(removal, kernelError({ ...refusal, operation: wordsOf(operation), subject: 'link', operationIndex }))
     }
   }
 }

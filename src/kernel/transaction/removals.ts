@@ -82,7 +82,10 @@ export class Removals {
   /** The last look before the point of no return. @throws CnmError when a link is gone, or is not what it was taken for */
   check(): void {
     for (const [site, removals] of bySite(this.links)) {
-      const found = askLinks(this.session.routeSocket(site), removals.map(({ index }) => index))
+      const found = askLinks(
+        this.session.routeSocket(site),
+        removals.map(({ index }) => index),
+      )
       for (const removal of removals) this.#checkLink(removal, found.get(removal.index)?.kind, found.has(removal.index))
     }
   }

@@ -77,7 +77,13 @@ export class Touches {
 function mentioned(object: KernelObject): { at: Place; name?: string }[] {
   if (!('at' in object)) return []
   const { at } = object
-  const fields = object as { name?: string; link?: string; master?: string; parent?: { at?: Place; name: string } | string; nextHops?: { link?: string }[] }
+  const fields = object as {
+    name?: string
+    link?: string
+    master?: string
+    parent?: { at?: Place; name: string } | string
+    nextHops?: { link?: string }[]
+  }
   const result: { at: Place; name?: string }[] = [{ at }]
   const add = (name: string | undefined, where: Place = at): void => {
     if (name !== undefined) result.push({ at: where, name })

@@ -53,7 +53,13 @@ export class Transaction {
   /** Undoes everything. @returns the error, with what could not be undone as its cause */
   fail(error: CnmError): CnmError {
     const steps = this.#steps.filter(({ applied }) => applied).reverse()
-    return withUndoFailures(error, undo(steps.flatMap((step) => step.undo), this.session))
+    return withUndoFailures(
+      error,
+      undo(
+        steps.flatMap((step) => step.undo),
+        this.session,
+      ),
+    )
   }
 
   #carryOut(operation: Operation): void {
@@ -90,7 +96,8 @@ export class Transaction {
       if (object.kind === 'link' && object.type !== 'existing') return this.removals.deferLink(step, object)
       if (object.kind === 'namespace') return this.removals.deferNamespace(step, object)
     }
-    if (operation.do === 'create' && operation.object.kind === 'namespace') return this.#makeNamespace(step, operation.object, operation.replace === true)
+    if (operation.do === 'create' && operation.object.kind === 'namespace')
+      return this.#makeNamespace(step, operation.object, operation.replace === true)
     this.#handle(step)
     if (this.session.outbox.written === 0) step.applied = true
   }
@@ -102,7 +109,8 @@ export class Transaction {
     const before = this.#prepareUndo(step, object)
     // Reading what was there may have sent what waited; from here on, messages are this operation's.
     this.session.outbox.begin(index)
-    if (operation.do === 'create') handler.create(object, this.session, operation.replace === true && !this.#displaced(step, before, object))
+    if (operation.do === 'create')
+      handler.create(object, this.session, operation.replace === true && !this.#displaced(step, before, object))
     else if (operation.do === 'change') handler.change(operation.from, object, this.session)
     else handler.remove(object, this.session)
     this.#before.note(operation)

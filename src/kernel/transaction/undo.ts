@@ -82,7 +82,10 @@ function removeAll(links: readonly LinkObject[], session: Session): CnmError[] {
     }
   }
   for (const [site, entries] of bySite) {
-    const refused = removeLinks(session.routeSocket(site), entries.map(({ index }) => index))
+    const refused = removeLinks(
+      session.routeSocket(site),
+      entries.map(({ index }) => index),
+    )
     for (const { link, index } of entries) {
       const refusal = refused.get(index)
       if (refusal !== undefined) failures.push(kernelError({ ...refusal, operation: `undo: ip link delete ${link.name}`, subject: 'link' }))
