@@ -13,6 +13,7 @@ import { MessageWriter } from '../../src/kernel/netlink/writer.js'
 import { SystemCallError } from '../../src/kernel/system-call-error.js'
 import { mergeDevice, parseDevice } from '../../src/kernel/wireguard/device.js'
 import { wholeConfiguration, wireguardMessages } from '../../src/kernel/wireguard/index.js'
+import { parseKeys } from '../../src/kernel/wireguard/options.js'
 import { parsePolicy } from '../../src/kernel/xfrm/policy.js'
 import { newState, parseState } from '../../src/kernel/xfrm/state.js'
 import { needs, needsPrivileges } from '../tools.js'
@@ -58,7 +59,10 @@ const listers = LISTED.flatMap((kind) => {
 /** Parsers that no list goes through, with what they are given whole. */
 const PARSERS: Record<string, { samples: () => Uint8Array[]; parse: (payload: Uint8Array) => unknown }> = {
   'conntrack entry': { samples: () => recorded(NETLINK_NETFILTER, 0x0101, 4), parse: parseFlow },
-  'WireGuard device': { samples: wireguardSamples, parse: (payload) => mergeDevice([parseDevice(payload)]) },
+  'WireGuard device': {
+    samples: wireguardSamples,
+    parse: (payload) => [mergeDevice([parseDevice(payload)]), [...parseKeys(payload).preshared]],
+  },
   'IPsec state': { samples: stateSamples, parse: (payload) => parseState(payload, true) },
   'IPsec policy': { samples: () => recorded(6, 0x15, 0), parse: parsePolicy },
   'device features': { samples: featureSamples, parse: (payload) => [parseFeatures(payload), parseUnmet(payload)] },

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LinkObject, WireguardOptions, WireguardPeer } from '../../src/contracts/kernel-objects.js'
-import { NETLINK_GENERIC } from '../../src/kernel/handler.js'
+import { NETLINK_GENERIC, type ObjectHandler } from '../../src/kernel/handler.js'
+import { handlerOf } from '../../src/kernel/handlers.js'
 import { probe } from '../../src/kernel/probe/index.js'
 import { applyWireguard, readWireguard } from '../../src/kernel/wireguard/index.js'
 import { openSession, type OpenSession } from '../kernel/session.js'
@@ -158,6 +159,30 @@ describe.skipIf(cannot)('WireGuard', () => {
     apply(hereConfig())
     apply(link('host', { peers: [] }))
     expect(state()).toMatchObject({ publicKey: here.open, listenPort: 51820, peers: [] })
+  })
+
+  it('is configured by the handler of links, and its configuration put back when a transaction fails', () => {
+    const handler = handlerOf('link') as unknown as ObjectHandler<'link'>
+    const made = { ...hereConfig(), name: 'wg7' }
+    expect(() => handler.create({ ...made, wireguard: { ...made.wireguard, privateKey: 'no key' } }, open.session, false)).toThrow(
+      expect.objectContaining({ field: 'privateKey' }),
+    )
+    expect(run('ip', '-o', 'link')).not.toContain('wg7')
+    handler.create(made, open.session, false)
+    open.session.flush()
+    expect(run('wg', 'show', 'wg7', 'dump').split('\n')[0]).toBe([here.secret, here.open, '51820', '0x42'].join('\t'))
+    const before = handler.read!(made, open.session)
+    expect(before).toMatchObject({ type: 'wireguard', wireguard: made.wireguard })
+    const changed = { ...made, wireguard: { privateKey: far.secret, listenPort: 7, peers: [] } }
+    handler.change(made, changed, open.session)
+    open.session.flush()
+    expect(run('wg', 'show', 'wg7', 'dump').trim()).toBe([far.secret, far.open, '7', 'off'].join('\t'))
+    handler.change(changed, before!, open.session)
+    open.session.flush()
+    expect(run('wg', 'show', 'wg7', 'dump').split('\n')[0]).toBe([here.secret, here.open, '51820', '0x42'].join('\t'))
+    expect(run('wg', 'show', 'wg7', 'preshared-keys')).toContain(presharedKey)
+    for (const secret of [here.secret, presharedKey]) expect(JSON.stringify(handler.list!('host', open.session))).not.toContain(secret)
+    run('ip', 'link', 'del', 'wg7')
   })
 
   it('refuses a link of another kind, and one that is not there', () => {

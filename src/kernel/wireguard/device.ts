@@ -3,6 +3,7 @@ import { GENL_HEADER, genericFamily, genericHeader } from '../generic-netlink.js
 import { AF_INET, AF_INET6, prefixText } from '../netlink/ip.js'
 import { attributeMap, attributes, u16, u32, u64, u8 } from '../netlink/reader.js'
 import type { NetlinkSocket } from '../netlink/socket.js'
+import type { MessageWriter } from '../netlink/writer.js'
 import * as wg from './attributes.js'
 import { endpointText } from './endpoint.js'
 import { keyText } from './key.js'
@@ -31,14 +32,18 @@ export interface WireguardState {
 /** @param socket NETLINK_GENERIC, in the namespace of the link */
 export function readWireguard(socket: NetlinkSocket, link: string): WireguardState {
   try {
-    const family = genericFamily(socket, wg.FAMILY)
-    const body = (writer: Parameters<typeof genericHeader>[0]): void => {
-      genericHeader(writer, wg.GET_DEVICE, wg.VERSION).attrString(wg.DEVICE_IFNAME, link)
-    }
-    return mergeDevice(socket.dump(family, body, ({ payload }) => parseDevice(payload)))
+    return mergeDevice(dumpDevice(socket, link, parseDevice))
   } catch (error) {
     throw asCnmError(error, `wg show ${link}`, 'link')
   }
+}
+
+/** What `parse` makes of each message about a device. */
+export function dumpDevice<T>(socket: NetlinkSocket, link: string, parse: (payload: Uint8Array) => T): T[] {
+  const body = (writer: MessageWriter): void => {
+    genericHeader(writer, wg.GET_DEVICE, wg.VERSION).attrString(wg.DEVICE_IFNAME, link)
+  }
+  return socket.dump(genericFamily(socket, wg.FAMILY), body, ({ payload }) => parse(payload))
 }
 
 /** Peers and addresses that did not fit into one message go on in the next. */

@@ -1,5 +1,7 @@
 export { applyWireguard } from './apply.js'
 export { readWireguard, type WireguardPeerState, type WireguardState } from './device.js'
+export { withWireguard } from './link-handler.js'
+export { readWireguardOptions } from './options.js'
 export { configurationChange } from './difference.js'
 export { wholeConfiguration, wireguardMessages, type DeviceChange } from './messages.js'
 export type { PeerChange } from './peers.js'
