@@ -17,6 +17,8 @@ interface Pending {
   version: number
   /** Which series of numbers that one belongs to. */
   series: number
+  /** What it leaves behind if it succeeds. The number is not enough: another series may give it again. */
+  mark: string
   /** `again`: somebody else got the number, or what was expected is so by now. */
   outcome: 'unknown' | 'made' | 'again' | { error: unknown }
 }
@@ -36,6 +38,7 @@ export class LmdbCommits {
   readonly #database: LmdbDatabase
   /** Tells our marks from those of others who use the file. */
   readonly #nonce = randomBytes(9).toString('base64')
+  #attempts = 0
   /** In the order in which they are carried out. */
   readonly #pending: Pending[] = []
   /** The number given last, in a series that ends when another process commits, or a commit fails for good. */
@@ -50,12 +53,16 @@ export class LmdbCommits {
 
   /** Settles after the flush, whatever became of the commit. */
   async run(changes: readonly CheckedChange[], listener: CommitListener): Promise<void> {
-    const pending: Pending = { changes, listener, version: 0, series: 0, outcome: 'unknown' }
+    const pending: Pending = { changes, listener, version: 0, series: 0, mark: '', outcome: 'unknown' }
     for (;;) {
       const blocks = this.#queue(pending)
       const reported: Reported = await Promise.all(blocks).then(
         ([isTurn, ...held]) => (!isTurn ? 'missed' : held.every(Boolean) ? 'made' : 'refused'),
-        (error: unknown) => ({ error }),
+        (error: unknown) => {
+          // Beside the error comes a promise with its reason, which nobody may be interested in.
+          void (error as { commitError?: Promise<never> }).commitError?.catch(() => undefined)
+          return { error }
+        },
       )
       this.#conclude(pending, reported)
       if (pending.outcome !== 'again') return
@@ -81,7 +88,7 @@ export class LmdbCommits {
     const { lmdb } = this.#database
     const previous = this.#version
     const version = ++this.#version
-    Object.assign(pending, { version, series: this.#series, outcome: 'unknown' })
+    Object.assign(pending, { version, series: this.#series, mark: `${this.#nonce}/${++this.#attempts}`, outcome: 'unknown' })
     const before = this.#pending.indexOf(pending)
     if (before >= 0) this.#pending.splice(before, 1)
     this.#pending.push(pending)
@@ -104,12 +111,12 @@ export class LmdbCommits {
     return blocks
   }
 
-  #write({ changes, version }: Pending): void {
+  #write({ changes, version, mark }: Pending): void {
     for (const { bytes, action, text } of changes) {
       if (action === 'put') this.#database.put(bytes, { version, text })
       if (action === 'delete') this.#database.remove(bytes)
     }
-    this.#database.put(markKey(version), { version, text: this.#nonce })
+    this.#database.put(markKey(version), { version, text: mark })
   }
 
   /** Tells what is known by now, up to the first commit of which nothing is known. */
@@ -129,8 +136,8 @@ export class LmdbCommits {
     try {
       if (pending.version > this.#counter()) return
       const mark = this.#database.read(markKey(pending.version))
-      if (mark?.version === pending.version && mark.text === this.#nonce) pending.outcome = 'made'
-      else if (mark === undefined || mark.version < pending.version) {
+      if (mark?.text === pending.mark) pending.outcome = 'made'
+      else if (mark === undefined || mark.version <= pending.version) {
         const refusal = this.#refusal(pending)
         if (refusal !== 'again') pending.outcome = refusal
       }

@@ -1,21 +1,26 @@
 import { chmod, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
 
 /** Names in the store's directory. */
 export const dataFile = (directory: string): string => join(directory, 'data.mdb')
 export const lockFile = (directory: string): string => join(directory, 'data.mdb-lock')
 
+/** What LMDB makes of it is 8,272. */
+const LOCK_FILE_BYTES = 12_288
+
 /** Opens the file at a path with what every opener must agree on. */
 export async function openEnvironment(path: string): Promise<RootDatabase<Buffer, Buffer>> {
   const { open: openLmdb } = await import('lmdb')
-  await (await open(`${path}-lock`, 'a', 0o600)).close()
+  await makeLockFile(`${path}-lock`)
   return openLmdb<Buffer, Buffer>({
     path,
     noSubdir: true,
     // A commit returns when the page cache has it; the flush follows, and after a power loss (the kernel's boot id
     // differs) LMDB goes back to the last state that was flushed, so that the file is whole in any case.
     overlappingSync: true,
+    // The batches that lmdb makes of an event turn have a promise of their own, which nobody could catch.
+    eventTurnBatching: false,
     useVersions: true,
     keyEncoding: 'binary',
     encoding: 'binary',
@@ -23,11 +28,25 @@ export async function openEnvironment(path: string): Promise<RootDatabase<Buffer
 }
 
 /**
+ * LMDB maps the lock file and writes through the map: were its blocks not there beforehand, a full disk would kill the
+ * process (SIGBUS).
+ */
+async function makeLockFile(path: string): Promise<void> {
+  const file = await open(path, 'a', 0o600)
+  try {
+    const { size } = await file.stat()
+    if (size < LOCK_FILE_BYTES) await file.writeFile(Buffer.alloc(LOCK_FILE_BYTES - size))
+  } finally {
+    await file.close()
+  }
+}
+
+/**
  * Makes the data file where there is none. It is made under another name and linked into place when it is complete:
  * an empty or partial file of the right name is therefore always damage, never a beginning.
  */
 export async function makeDataFile(directory: string, fill: (database: RootDatabase<Buffer, Buffer>) => Promise<void>): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory)
   await removeAbandoned(directory)
   if (await exists(dataFile(directory))) return makePrivate(directory)
   const path = join(directory, `new-${process.pid}-${Math.random().toString(36).slice(2)}.mdb`)
@@ -47,6 +66,19 @@ export async function makeDataFile(directory: string, fill: (database: RootDatab
   } finally {
     await rm(path, { force: true })
     await rm(`${path}-lock`, { force: true })
+  }
+}
+
+/** Not `recursive: true`: that says ENOENT where the file system is read-only. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await makeDirectory(path)
   }
 }
 

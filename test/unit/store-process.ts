@@ -2,7 +2,7 @@
  * A process that uses an LMDB store and does not end well: directory and what to do.
  * - `write`: commits until it is killed, and says the number of each commit that was acknowledged
  * - `exit`: ends after so many milliseconds, with commits under way
- * - `raise`: raises a counter so many times by compare-and-set, with others
+ * - `claim`: takes so many keys that nobody has, four at a time, beside others who want the same
  */
 import { writeSync } from 'node:fs'
 import { lmdb } from '../../src/store/lmdb.js'
@@ -22,24 +22,30 @@ async function write(): Promise<never> {
   }
 }
 
-async function raise(times: number): Promise<void> {
-  while (times > 0) {
-    const entry = await store.get('counter')
-    const value = ((entry?.value as number | undefined) ?? 0) + 1
-    const raised = await store.commit([{ put: 'counter', value, expect: entry?.version ?? 'absent' }]).then(
-      () => true,
-      (error: { code?: string }) => {
-        if (error.code !== 'ERR_CNM_STORE_CONFLICT') throw error
-        return false
-      },
-    )
-    if (raised) times--
+async function claim(rounds: number): Promise<void> {
+  let next = 0
+  const take = async (round: number, index: number): Promise<void> => {
+    for (;;) {
+      const key = `claim/${next++}`
+      const value = `${process.pid}/${round}/${index}`
+      const version = await store.commit([{ check: 'guard', expect: 'absent' }, { put: key, value, expect: 'absent' }]).then(
+        (versions) => versions.get(key),
+        (error: { code?: string }) => {
+          if (error.code !== 'ERR_CNM_STORE_CONFLICT') throw error
+        },
+      )
+      if (version === undefined) continue
+      const entry = await store.get(key)
+      if (entry?.value !== value || entry.version !== version) throw new Error(`${key} is ${JSON.stringify(entry)}, not ${value} of ${version}`)
+      return
+    }
   }
+  for (let round = 0; round < rounds; round++) await Promise.all([0, 1, 2, 3].map((index) => take(round, index)))
   await store.close()
 }
 
 if (what === 'write') await write()
-if (what === 'raise') await raise(Number(count))
+if (what === 'claim') await claim(Number(count))
 if (what === 'exit') {
   const endlessly = async (n: number): Promise<void> => {
     for (;;) await store.commit([{ put: `k/${n}`, value: 'x'.repeat(n * 100) }])
