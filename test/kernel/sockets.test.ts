@@ -108,7 +108,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'curl'))('sockets ma
 
   it('connect from the address that was asked for', async () => {
     const server = await listening(
-      createTcpServer((peer) => peer.end(peer.remoteAddress)),
+      createTcpServer((peer) => peer.end(peer.remoteAddress ?? 'gone')),
       { type: 'tcp-listen', address: '127.0.0.1' },
     )
     const { port } = server.address() as AddressInfo
