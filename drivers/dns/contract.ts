@@ -128,9 +128,9 @@ export interface DnsTuning {
 export const DEFAULT_TUNING: DnsTuning = {
   deadline: 4000,
   hedge: 200,
-  inFlight: 8192,
+  inFlight: 16_384,
   waitingPerSandbox: 8192,
-  queued: 8192,
+  queued: 16_384,
   socketsPerServer: 64,
   cacheBytes: 4 << 20,
   cacheSeconds: 86_400,

@@ -54,10 +54,15 @@ export class ResolverThread {
   }
 
   /**
-   * Posts a message that is answered, and waits for the answer; the process stays alive meanwhile.
+   * Posts a message that is answered, and waits for the answer; the process stays alive meanwhile. Between two threads
+   * there is none.
    * @param closes descriptors that the thread closes; closed here if it dies before
    */
-  ask<T>(message: (ticket: number) => DnsMessage, closes: readonly number[] = []): Promise<T> {
+  ask<T>(message: (ticket: number) => DnsMessage, closes: readonly number[] = []): Promise<T | undefined> {
+    if (this.#life.ended) {
+      for (const fd of closes) closeSync(fd)
+      return Promise.resolve(undefined)
+    }
     return new Promise((resolve) => {
       const ticket = ++this.#lastTicket
       this.#tickets.set(ticket, { resolve: resolve as (result: unknown) => void, closes })

@@ -54,6 +54,10 @@ export class ThreadLife {
     return Date.now() - this.#startedAt
   }
 
+  get ended(): boolean {
+    return this.#ended
+  }
+
   post(message: DnsMessage): void {
     if (this.#stopped || this.#ended) return
     if (message.do === 'stop') this.#stopped = true

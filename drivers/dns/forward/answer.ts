@@ -72,7 +72,9 @@ export function readAnswer(bytes: Buffer, start: number, length: number, questio
   }
   if (kept < answers + authority) return undefined
   const denial = code === NXDOMAIN || (code === NOERROR && !useful)
-  const message = Buffer.from(bytes.subarray(start, at))
+  // Not from the pool: one that is kept in the cache would keep its neighbours as well.
+  const message = Buffer.allocUnsafeSlow(at - start)
+  bytes.copy(message, 0, start, at)
   message.writeUInt16BE(kept - answers - authority, 10)
   return {
     message,

@@ -30,6 +30,7 @@ export class Forwarder {
   readonly #waiting = new Map<string, Waiting>()
   readonly #line = new Set<Waiting>()
   #flying = 0
+  #starting = false
   /** Questions sent on, and questions answered from those of others. */
   asked = 0
   joined = 0
@@ -83,10 +84,22 @@ export class Forwarder {
     if (!this.#line.delete(waiting)) this.#flying--
     if (answer !== undefined) this.cache.put(waiting.key, answer)
     for (const waiter of waiting.waiters) waiter.answered(answer)
-    const [next] = this.#line
-    if (next === undefined || this.#flying >= this.#io.tuning.inFlight) return
-    this.#line.delete(next)
-    this.#start(next)
+    this.#startNext()
+  }
+
+  /** Not nested: a question that fails at once ends here again. */
+  #startNext(): void {
+    if (this.#starting) return
+    this.#starting = true
+    try {
+      for (const next of this.#line) {
+        if (this.#flying >= this.#io.tuning.inFlight) return
+        this.#line.delete(next)
+        this.#start(next)
+      }
+    } finally {
+      this.#starting = false
+    }
   }
 
   get waiting(): number {

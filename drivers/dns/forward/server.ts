@@ -39,6 +39,7 @@ export class Server implements SocketOwner {
   readonly #sweeper = new Timer(() => this.#sweep())
   readonly #tcp = new Set<TcpQuery>()
   readonly #waitingTcp: { query: Query; asker: Asker }[] = []
+  #askingTcp = false
   readonly #target: number
 
   /** @param address bytes; @param scope interface of a link-local address */
@@ -81,11 +82,22 @@ export class Server implements SocketOwner {
     }
     const connection = new TcpQuery(this, this.io, this.namespace, query, asker, () => {
       this.#tcp.delete(connection)
-      const next = this.#waitingTcp.shift()
-      if (next !== undefined) this.askTcp(next.query, next.asker)
+      this.#askNextTcp()
     })
     this.#tcp.add(connection)
     connection.start()
+  }
+
+  /** Not nested: a connection that fails at once ends here again. */
+  #askNextTcp(): void {
+    if (this.#askingTcp) return
+    this.#askingTcp = true
+    while (this.#tcp.size < TCP_CONNECTIONS) {
+      const next = this.#waitingTcp.shift()
+      if (next === undefined) break
+      this.askTcp(next.query, next.asker)
+    }
+    this.#askingTcp = false
   }
 
   /** Connects a socket to this server. @returns 0 or -errno */

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { CLONE_NEWNET, interfaceIndex, setNamespace, SOCK_CLOEXEC, SOCK_NONBLOCK, socket } from './system-calls.js'
+import { CLONE_NEWNET, EPERM, interfaceIndex, setNamespace, SOCK_CLOEXEC, SOCK_NONBLOCK, socket } from './system-calls.js'
 
 /** Where sockets towards servers are made. */
 export interface Namespace {
@@ -13,9 +13,11 @@ export interface Namespace {
 /** The namespace of the calling thread, and ways into others for the length of one call. */
 export class HomeNamespace implements Namespace {
   #home: number | undefined
+  #lost = false
 
   open(domain: number, type: number): number {
-    return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    if (this.#lost && !this.#returned()) return -EPERM
+    return makeSocket(domain, type)
   }
 
   interfaceIndex(name: string): number {
@@ -29,7 +31,7 @@ export class HomeNamespace implements Namespace {
   other(path: string): Namespace {
     const fd = openSync(path, 'r')
     return {
-      open: (domain, type) => this.#inside(fd, () => this.open(domain, type)),
+      open: (domain, type) => this.#inside(fd, () => makeSocket(domain, type)),
       interfaceIndex: (name) =>
         Math.max(
           0,
@@ -44,14 +46,22 @@ export class HomeNamespace implements Namespace {
     const entered = setNamespace(fd, CLONE_NEWNET)
     if (entered < 0) return entered
     const result = body()
-    const back = setNamespace(this.#home, CLONE_NEWNET)
-    // Questions for the host's servers must never leave from a sandbox.
-    if (back < 0) throw new Error(`cannot return to the network namespace of the host: errno ${-back}`)
+    this.#returned()
     return result
+  }
+
+  /** Whether the thread is at home again. While it is not, no socket is made: questions for the host's servers never leave from a sandbox. */
+  #returned(): boolean {
+    this.#lost = setNamespace(this.#home!, CLONE_NEWNET) < 0
+    return !this.#lost
   }
 
   close(): void {
     if (this.#home !== undefined) closeSync(this.#home)
     this.#home = undefined
   }
+}
+
+function makeSocket(domain: number, type: number): number {
+  return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
 }

@@ -21,6 +21,7 @@ const copy = libc.func('uintptr_t memcpy(_Inout_ uint8_t *target, const uint8_t 
 /** Address of a buffer's memory. Good for buffers that V8 does not move: those larger than some hundred bytes. */
 export const addressOf = (bytes: Uint8Array): number => copy(bytes, bytes, 0)
 
+export const EPERM = 1
 export const EINTR = 4
 export const EAGAIN = 11
 export const EMFILE = 24
