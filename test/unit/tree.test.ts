@@ -13,7 +13,7 @@ const SUPPRESSED = new RegExp(['@ts-' + 'ignore', '@ts-' + 'nocheck', 'eslint-' 
 const MACHINE = new RegExp(['/wo' + 'rk/', '/ho' + 'me/\\w+/', '/ro' + 'ot/\\w'].join('|'))
 
 /** Not ours, or made from what is checked. */
-const FOREIGN = /(^|\/)(node_modules|dist|reports|\.cache|\.git)(\/|$)|^docs\/api\/|\.bundled_
+const FOREIGN = /(^|\/)(node_modules|dist|reports|\.cache|\.git)(\/|$)|^docs\/api\/|\.bundled_/
 
 function files(): string[] {
   return readdirSync('.', { withFileTypes: true })
@@ -23,7 +23,10 @@ function files(): string[] {
         ? readdirSync(entry.name, { recursive: true, encoding: 'utf8' }).map((name) => join(entry.name, name))
         : [entry.name],
     )
-    .filter((file) => TEXT.test(file) && !FOREIGN.test(file) && file !== 'package-lock.json' && statSync(file, { throwIfNoEntry: false })?.isFile())
+    .filter(
+      (file) =>
+        TEXT.test(file) && !FOREIGN.test(file) && file !== 'package-lock.json' && statSync(file, { throwIfNoEntry: false })?.isFile(),
+    )
 }
 
 function linesWith(pattern: RegExp): string[] {
