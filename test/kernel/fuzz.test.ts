@@ -8,6 +8,7 @@ import { parseFeatures, parseUnmet } from '../../src/kernel/features/messages.js
 import { familyId } from '../../src/kernel/generic-netlink.js'
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../src/kernel/handler.js'
 import { handlerOf } from '../../src/kernel/handlers.js'
+import { outcome as outcomeOf } from '../../src/kernel/netlink/acknowledgement.js'
 import { attributes, messages, type Message } from '../../src/kernel/netlink/reader.js'
 import { MessageWriter } from '../../src/kernel/netlink/writer.js'
 import { SystemCallError } from '../../src/kernel/system-call-error.js'
@@ -74,6 +75,7 @@ const PARSERS: Record<string, { samples: () => Uint8Array[]; parse: (payload: Ui
     samples: () => [Uint8Array.of(0, 0, 0, 0, 8, 0, 1, 0, 5, 0, 0, 0)],
     parse: (payload) => event(NETLINK_ROUTE, 89, payload),
   },
+  acknowledgement: { samples: acknowledgementSamples, parse: parseAcknowledgement },
   'any message': { samples: () => recorded(NETLINK_ROUTE, 18, 16), parse: walk },
 }
 
@@ -132,6 +134,19 @@ function featureSamples(): Uint8Array[] {
 
 function generationSamples(): Uint8Array[] {
   return payloads((writer) => writer.begin(0x0a0f, 0).u32(0).attrU32be(1, 5).attrU32be(2, 77).attrString(3, 'nft').end())
+}
+
+/** A refusal with the kernel's words behind the header of the request, and behind the whole of it. */
+function acknowledgementSamples(): Uint8Array[] {
+  return payloads((writer) => {
+    writer.begin(2, 0).i32(-95).u32(48).u16(16).u16(5).u32(7).u32(0).attrString(1, 'Unknown device type').end()
+    writer.begin(2, 0).i32(-95).u32(20).u16(16).u16(5).u32(7).u32(0).u32(1).attrString(1, 'Unknown device type').attrU32(2, 44).end()
+  })
+}
+
+/** With the flags that say that the request is cut off (NLM_F_CAPPED), and that attributes follow (NLM_F_ACK_TLVS). */
+function parseAcknowledgement(payload: Uint8Array): unknown {
+  return [0x200, 0x300].flatMap((flags) => [2, 3].map((type) => outcomeOf({ type, flags, sequence: 0, port: 0, payload })))
 }
 
 const event = (protocol: number, type: number, payload: Uint8Array): unknown =>

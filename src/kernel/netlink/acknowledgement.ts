@@ -33,5 +33,6 @@ export function outcome(message: Message): { errno: number; text?: string } {
 /** NLMSG_DONE: an int, then TLVs. NLMSG_ERROR: an int, the header of the request (and, uncapped, its body), then TLVs. */
 function extensionsAt(message: Message): number {
   if (message.type === NLMSG_DONE) return 4
-  return message.flags & NLM_F_CAPPED ? 20 : 4 + ((u32(message.payload, 4) + 3) & ~3)
+  // Not with bits: they are signed, and a length that lies must lead beyond the end, not before the beginning.
+  return message.flags & NLM_F_CAPPED ? 20 : 4 + Math.ceil(u32(message.payload, 4) / 4) * 4
 }
