@@ -30,7 +30,7 @@ const child = await web.spawn('sleep', ['60']) // a node:child_process ChildProc
 const server = await web.listen(http.createServer(handler), { port: 80 }) // a server of THIS process, inside the sandbox
 const socket = await db.dial({ host: 'web', port: 80 }) // net.Socket; names resolve as they would inside
 socket.destroy()
-const reply = await fetch('http://web/', { dispatcher: db.dispatcher() } as RequestInit) // undici dispatcher that dials from the sandbox
+const reply = await fetch('http://web/', { dispatcher: db.dispatcher() }) // undici dispatcher that dials from the sandbox
 console.log('fetch http://web/:', await reply.text())
 const published = await fetch('http://127.0.0.1:8080/')
 console.log('fetch the published port:', await published.text())

@@ -42,7 +42,7 @@ function draw(networks: Network[], sandboxes: Sandbox[]): void {
 
 async function tryFetch(from: Sandbox, url: string): Promise<string> {
   try {
-    const reply = await fetch(url, { dispatcher: from.dispatcher(), signal: AbortSignal.timeout(2000) } as RequestInit)
+    const reply = await fetch(url, { dispatcher: from.dispatcher(), signal: AbortSignal.timeout(2000) })
     return `${reply.status} ${(await reply.text()).trim()}`
   } catch (error) {
     const cause = (error as Error).cause

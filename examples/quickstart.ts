@@ -20,7 +20,7 @@ await db.connect(front)
 console.log('web has', endpoint.addresses[0], 'on', endpoint.interfaceName)
 
 const server = await web.listen(http.createServer(handler), { port: 80 })
-const reply = await fetch('http://www/', { dispatcher: db.dispatcher() } as RequestInit)
+const reply = await fetch('http://www/', { dispatcher: db.dispatcher() })
 console.log('db fetches http://www/:', (await reply.text()).trim())
 
 const ping = await db.run('ping', ['-c1', endpoint.addresses[0]!.split('/')[0]!])

@@ -1,23 +1,28 @@
 import { createRequire } from 'node:module'
 import { connect as connectTls } from 'node:tls'
-import type { Agent, Dispatcher } from 'undici'
+import type { Agent } from 'undici'
 import type { Sandbox } from './sandbox.js'
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
+/** What the global fetch takes as `dispatcher`. */
+export type FetchDispatcher = NonNullable<RequestInit['dispatcher']>
+
 /** An undici dispatcher whose connections start inside the sandbox. undici itself is loaded here, when it is needed. */
-export function makeDispatcher(sandbox: Sandbox): Dispatcher {
+export function makeDispatcher(sandbox: Sandbox): FetchDispatcher {
   const undici = createRequire(import.meta.url)('undici') as { Agent: typeof Agent }
-  return new undici.Agent({
+  const agent = new undici.Agent({
     connect: ({ hostname, port, protocol, servername }, callback) => {
       sandbox.dial({ host: hostname, port: Number(port) || DEFAULT_PORTS[protocol]! }).then(
         (socket) => {
           if (protocol !== 'https:') return callback(null, socket)
           const secure = connectTls({ socket, servername: servername ?? hostname, ALPNProtocols: ['http/1.1'] })
-          secure.once('secureConnect', () => callback(null, secure)).once('error', (error) => callback(error, null))
+          secure.once('secureConnect', () => callback(null, secure)).once('error', (error: Error) => callback(error, null))
         },
         (error: Error) => callback(error, null),
       )
     },
   })
+  // The same thing in the types of two versions of undici: the one of the package and the one of Node's own fetch.
+  return agent as unknown as FetchDispatcher
 }

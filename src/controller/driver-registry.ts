@@ -39,7 +39,7 @@ export class DriverRegistry {
 
   async #start(source: DriverSource): Promise<GuardedDriver> {
     const driver = 'load' in source ? await source.load() : source
-    const guarded = new GuardedDriver(driver as unknown as NetworkDriver)
+    const guarded = new GuardedDriver(driver)
     await guarded.start(this.#context(driver.name))
     return guarded
   }

@@ -25,7 +25,8 @@ export async function describeEndpoint(
     const link = record.interfaceName
     for (const address of record.linkLocal)
       objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
-    for (const [name, value] of Object.entries(record.sysctls)) setSysctl(objects, { kind: 'sysctl', at, path: sysctlPath(name, link), value })
+    for (const [name, value] of Object.entries(record.sysctls))
+      setSysctl(objects, { kind: 'sysctl', at, path: sysctlPath(name, link), value })
   }
   return { description: withoutIPv6WhereOff(objects, record), gateways }
 }

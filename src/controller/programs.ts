@@ -104,8 +104,12 @@ function descriptors(stdio: StdioOptions): ('pipe' | 'ignore' | number)[] {
     if (wanted === 'inherit') return index
     const fd = typeof wanted === 'object' && 'fd' in wanted ? (wanted as { fd: unknown }).fd : undefined
     if (typeof fd === 'number') return fd
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `stdio[${index}]: ${String(wanted)} cannot be handed to a program in a sandbox`, {
-      field: 'stdio',
-    })
+    throw new CnmError(
+      'ERR_CNM_INVALID_ARGUMENT',
+      `stdio[${index}]: ${typeof wanted === 'string' ? wanted : 'a stream without a descriptor'} cannot be handed to a program in a sandbox`,
+      {
+        field: 'stdio',
+      },
+    )
   })
 }

@@ -33,7 +33,7 @@ export class SandboxProcess extends ChildProcess {
     process.nextTick(() => this.emit('spawn'))
     const closed = stdio
       .filter((stream) => stream !== null)
-      .map((stream) => (stream.closed ? undefined : once(stream, 'close').catch(() => undefined)))
+      .map(async (stream) => (stream.closed ? undefined : once(stream, 'close').catch(() => undefined)))
     void exit.then(async ({ code, signal }) => {
       this.#ended = true
       Object.assign(this, { exitCode: code, signalCode: signal })

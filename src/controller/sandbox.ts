@@ -1,13 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Server, Socket } from 'node:net'
-import type { Dispatcher } from 'undici'
 import type { Description } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { SandboxRecord } from '../contracts/records.js'
 import type { Core } from './core.js'
 import { chooseDefaultRoutes } from './default-route.js'
-import { makeDispatcher } from './dispatcher.js'
+import { makeDispatcher, type FetchDispatcher } from './dispatcher.js'
 import type { Endpoint } from './endpoint.js'
 import { SandboxEnvironment } from './environment.js'
 import { inspectSandbox, type SandboxInspection } from './inspect.js'
@@ -31,7 +30,7 @@ export class Sandbox {
   readonly environment: SandboxEnvironment
   /** @internal programs that were started inside and run */
   readonly programs = new Set<ChildProcess>()
-  #dispatcher: Dispatcher | undefined
+  #dispatcher: FetchDispatcher | undefined
 
   /** @internal */
   constructor(core: Core, record: SandboxRecord) {
@@ -116,7 +115,7 @@ export class Sandbox {
   }
 
   /** For `fetch(url, { dispatcher })`: connections start inside. */
-  dispatcher(): Dispatcher {
+  dispatcher(): FetchDispatcher {
     this.#dispatcher ??= makeDispatcher(this)
     return this.#dispatcher
   }

@@ -59,7 +59,7 @@ const isFirewall = (object: KernelObject): object is FirewallObject => object.ki
 export function asFound({ wanted, actual, fields = [] }: Deviation): KernelObject | undefined {
   if (actual === undefined || fields.includes('type')) return actual
   const found = actual as unknown as Record<string, unknown>
-  return { ...wanted, ...Object.fromEntries(fields.map((field) => [field, found[field]])) } as KernelObject
+  return { ...wanted, ...Object.fromEntries(fields.map((field) => [field, found[field]])) }
 }
 
 /** One request per namespace, for the kinds that are wanted there. */

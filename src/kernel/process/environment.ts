@@ -29,7 +29,7 @@ export class HomeEnvironment {
   make({ folder, binds, hostname }: EnvironmentSpec): void {
     const files = filesIn(folder)
     if (isBound(files.mounts) && isBound(files.hostname)) return
-    for (const file of Object.values(files)) unbind(file)
+    for (const file of [files.mounts, files.hostname]) unbind(file)
     // A mount namespace may only be bound where mounts do not spread: into itself it would be a loop.
     ensurePrivateFolder(dirname(folder))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -74,7 +74,8 @@ export class HomeEnvironment {
 
   /** Lets the namespaces go and removes the folder; it being gone is not an error. */
   drop(folder: string): void {
-    for (const file of Object.values(filesIn(folder))) unbind(file)
+    const { mounts, hostname } = filesIn(folder)
+    for (const file of [mounts, hostname]) unbind(file)
     rmSync(folder, { recursive: true, force: true })
     dropEmptyFolder(dirname(folder))
   }

@@ -33,7 +33,7 @@ export async function spawnInside(
     }
     child = inside(() => spawn(spec.command, spec.args, { ...spec.options, stdio }))
     // Node tells of a failed start in the next turn of the loop.
-    if (child.pid === undefined) throw (await once(child, 'error'))[0]
+    if (child.pid === undefined) throw (await once(child, 'error'))[0] as Error
   } catch (error) {
     for (const fd of streams) if (fd !== null) sys.close(fd)
     throw error
@@ -41,5 +41,5 @@ export async function spawnInside(
     for (const fd of theirs) sys.close(fd)
   }
   child.on('exit', (code, signal) => exited({ id: spec.id, code, signal }))
-  return { pid: child.pid!, streams }
+  return { pid: child.pid, streams }
 }
