@@ -11,6 +11,7 @@ import { handlerOf } from '../../src/kernel/handlers.js'
 import { outcome as outcomeOf } from '../../src/kernel/netlink/acknowledgement.js'
 import { attributes, messages, type Message } from '../../src/kernel/netlink/reader.js'
 import { MessageWriter } from '../../src/kernel/netlink/writer.js'
+import { parseStatistics } from '../../src/kernel/rtnetlink/index.js'
 import { SystemCallError } from '../../src/kernel/system-call-error.js'
 import { mergeDevice, parseDevice } from '../../src/kernel/wireguard/device.js'
 import { wholeConfiguration, wireguardMessages } from '../../src/kernel/wireguard/index.js'
@@ -68,6 +69,7 @@ const PARSERS: Record<string, { samples: () => Uint8Array[]; parse: (payload: Ui
   'IPsec policy': { samples: () => recorded(6, 0x15, 0), parse: parsePolicy },
   'device features': { samples: featureSamples, parse: (payload) => [parseFeatures(payload), parseUnmet(payload)] },
   'generic netlink family': { samples: () => recorded(16, 0x10, 4, [3, 1, 0, 0]), parse: familyId },
+  'link statistics': { samples: () => recorded(NETLINK_ROUTE, 94, 12, [0, 0, 0, 0, 0, 0, 0, 0, 1]), parse: parseStatistics },
   'link event': { samples: () => recorded(NETLINK_ROUTE, 18, 16), parse: (payload) => event(NETLINK_ROUTE, 16, payload) },
   'route event': { samples: () => recorded(NETLINK_ROUTE, 26, 12), parse: (payload) => event(NETLINK_ROUTE, 25, payload) },
   'nftables event': { samples: generationSamples, parse: (payload) => event(NETLINK_NETFILTER, 0x0a0f, payload) },
