@@ -3,11 +3,12 @@ import { constants } from 'node:os'
 import { isAbsolute, normalize } from 'node:path'
 import { CnmError } from '../contracts/errors.js'
 import type { MountObject } from '../contracts/kernel-objects.js'
+import { errnoOf } from './errors.js'
 import type { ObjectHandler } from './handler.js'
 import { mounts, type Mount } from './mountinfo.js'
 import * as sys from './syscalls.js'
 
-const { EBUSY, ENOENT } = constants.errno
+const { EBUSY, EINVAL, ENOENT } = constants.errno
 const FLAGS: Readonly<Record<string, number>> = {
   bind: sys.MS_BIND,
   rbind: sys.MS_BIND | sys.MS_REC,
@@ -54,7 +55,12 @@ export const mountHandler: ObjectHandler<'mount'> = {
   remove(object, context) {
     context.flush()
     checkTarget(object)
-    sys.umount(object.target)
+    try {
+      sys.umount(object.target)
+    } catch (error) {
+      // What the kernel says when nothing is mounted there.
+      throw errnoOf(error) === EINVAL ? new sys.SystemCallError('umount', ENOENT) : error
+    }
   },
   list: () => mounts().map(asObject),
   describe(action, { source, target, type, flags = [] }) {
