@@ -1,7 +1,7 @@
 import type { Store, StoreEntry } from '../../src/contracts/store.js'
 import { parsePoolOptions, type PoolOptions } from './pool-options.js'
 import { parseReserved } from './pool-request.js'
-import type { LoadedPool } from './pool.js'
+import type { ClaimedSubnet, LoadedPool } from './pool.js'
 import { type Family, parsePrefix, type Prefix } from './prefix.js'
 import { PrefixTree } from './prefix-tree.js'
 import { parseRanges } from './ranges.js'
@@ -11,18 +11,9 @@ import { Subnet } from './subnet.js'
 /** Addresses listed at a time. */
 const PAGE = 5_000
 
-interface Claimed {
-  readonly subnet: Subnet
-  readonly pools: Map<string, LoadedPool>
-  /** Settled once the addresses have been read. */
-  loaded: Promise<void> | undefined
-  /** Under way now. */
-  reading: Promise<void> | undefined
-}
-
 /** One address space: its pools, which overlap nowhere, and what is taken in them. A copy of what the store holds. */
 export class Space {
-  readonly #trees = { 4: new PrefixTree<Claimed>(4), 6: new PrefixTree<Claimed>(6) }
+  readonly #trees = { 4: new PrefixTree<ClaimedSubnet>(4), 6: new PrefixTree<ClaimedSubnet>(6) }
   readonly #pools = new Map<string, LoadedPool>()
   readonly #subnets = new Map<string, Subnet>()
   /** Version of the record that is written with every new pool. */
@@ -38,7 +29,7 @@ export class Space {
     return this.#pools.values()
   }
 
-  tree(family: Family): PrefixTree<Claimed> {
+  tree(family: Family): PrefixTree<ClaimedSubnet> {
     return this.#trees[family]
   }
 
@@ -87,17 +78,17 @@ export class Space {
     const { space, owner } = { space: this.name, owner: record.owner }
     const ranges = parseRanges(record.ranges, prefix)
     const options = parsePoolOptions(record.options, this.defaults)
-    const pool: LoadedPool = { id, space, owner, prefix, subnet: claimed.subnet, ranges, options, version, last: undefined }
+    const pool: LoadedPool = { id, space, owner, prefix, claimed, subnet: claimed.subnet, ranges, options, version, last: undefined }
     claimed.subnet.reserve(id, parseReserved(record.reserved, prefix))
     claimed.pools.set(id, pool)
     return pool
   }
 
-  #claimed(prefix: Prefix): Claimed {
+  #claimed(prefix: Prefix): ClaimedSubnet {
     const tree = this.tree(prefix.family)
     const known = tree.get(prefix)
     if (known !== undefined) return known
-    const claimed: Claimed = { subnet: new Subnet(prefix), pools: new Map(), loaded: undefined, reading: undefined }
+    const claimed: ClaimedSubnet = { subnet: new Subnet(prefix), pools: new Map(), loaded: undefined, reading: undefined }
     tree.add(prefix, claimed)
     this.#subnets.set(subnetName(prefix), claimed.subnet)
     return claimed
@@ -118,8 +109,7 @@ export class Space {
 
   /** Has the addresses of a pool's subnet read, once. */
   loaded(pool: LoadedPool): Promise<void> {
-    const claimed = this.tree(pool.prefix.family).get(pool.prefix)
-    if (claimed === undefined) return Promise.resolve()
+    const { claimed } = pool
     claimed.loaded ??= this.reload(pool).catch((error: unknown) => {
       claimed.loaded = undefined
       throw error
@@ -128,9 +118,7 @@ export class Space {
   }
 
   /** Reads the addresses of a pool's subnet anew; callers that meet share one reading. */
-  reload(pool: LoadedPool): Promise<void> {
-    const claimed = this.tree(pool.prefix.family).get(pool.prefix)
-    if (claimed === undefined) return Promise.resolve()
+  reload({ claimed }: LoadedPool): Promise<void> {
     const { subnet, pools } = claimed
     claimed.reading ??= subnet
       .reload((found) => this.#addresses(subnet.prefix, pools, found))
