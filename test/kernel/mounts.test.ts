@@ -64,7 +64,14 @@ describe.skipIf(needsPrivileges())('mounts in transactions', () => {
   })
 
   it('mount a file system with its data, and say how mounts spread', async () => {
-    const object: MountObject = { kind: 'mount', source: 'small', type: 'tmpfs', target, flags: ['nosuid', 'rshared'], data: 'size=64k,mode=700' }
+    const object: MountObject = {
+      kind: 'mount',
+      source: 'small',
+      type: 'tmpfs',
+      target,
+      flags: ['nosuid', 'rshared'],
+      data: 'size=64k,mode=700',
+    }
     await kernel.transaction([create(object)])
     expect(seen(target)).toMatch(/ shared:\d+ .*- tmpfs small .*size=64k/)
     expect(statSync(target).mode & 0o777).toBe(0o700)
@@ -86,9 +93,11 @@ describe.skipIf(needsPrivileges())('mounts in transactions', () => {
     await kernel.transaction([create(bind)])
     await kernel.transaction([{ do: 'change', from: bind, to: { ...bind, flags: ['bind', 'ro'] } }])
     expect(seen(target)).toMatch(/ ro,/)
-    expect(await code(kernel.transaction([{ do: 'change', from: { ...bind, flags: ['bind', 'ro'] }, to: { ...bind, source: `${FOLDER}/nothing` } }]))).toBe(
-      'ERR_CNM_KERNEL',
-    )
+    expect(
+      await code(
+        kernel.transaction([{ do: 'change', from: { ...bind, flags: ['bind', 'ro'] }, to: { ...bind, source: `${FOLDER}/nothing` } }]),
+      ),
+    ).toBe('ERR_CNM_KERNEL')
     expect(seen(target)).toMatch(/ ro,/)
     await kernel.transaction([remove(bind)])
   })
@@ -96,7 +105,9 @@ describe.skipIf(needsPrivileges())('mounts in transactions', () => {
   it('are refused in words', async () => {
     expect(await code(kernel.transaction([create({ ...bind, target: 'relative' })]))).toBe('ERR_CNM_INVALID_ARGUMENT')
     expect(await code(kernel.transaction([create({ ...bind, flags: ['bind', 'fast'] })]))).toBe('ERR_CNM_INVALID_ARGUMENT')
-    expect(await code(kernel.transaction([create({ kind: 'mount', source: 'x', type: 'no-such-fs', target })]))).toBe('ERR_CNM_NOT_SUPPORTED')
+    expect(await code(kernel.transaction([create({ kind: 'mount', source: 'x', type: 'no-such-fs', target })]))).toBe(
+      'ERR_CNM_NOT_SUPPORTED',
+    )
     await expect(kernel.transaction([remove(bind)])).rejects.toMatchObject({ operation: `umount ${target}`, errnoName: 'ENOENT' })
     await kernel.transaction([remove(bind, 'ignore')])
   })
