@@ -1,14 +1,16 @@
-import type { DriverContext, NetworkDriver, NetworkView } from '../../src/contracts/index.js'
+import type { Description, DriverContext, EndpointView, HostFacts, NetworkDriver, NetworkView } from '../../src/contracts/index.js'
 import { decide } from './adoption.js'
 import { describeEndpoint } from './endpoint.js'
 import { endpointOptions, type BridgeEndpointOptions } from './endpoint-options.js'
 import { describeFirewall } from './firewall/network-elements.js'
 import { describePorts } from './firewall/port-elements.js'
+import { describeSpoofTable, describeTrueAddresses } from './firewall/spoof-check.js'
 import { reportForwarding, settingOf } from './forwarding.js'
 import { bridgeName } from './kernel-names.js'
 import { describeLoopbackAccess } from './loopback-access.js'
 import { describeNetwork } from './network.js'
 import { networkOptions, type BridgeOptions } from './network-options.js'
+import { describeMember, describePolicy } from './policy/describe-policy.js'
 import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
 
@@ -32,11 +34,10 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
       if ((family === 4 ? gatewayMode4 : gatewayMode6) === 'isolated') return 'never'
       return family === 4 && inhibitIpv4 && internal ? 'never' : 'always'
     },
-    network: (network, host) => [...(hasRules(network) ? describeFirewall(network, host.instance) : []), ...describeNetwork(network, host)],
+    network: (network, host) => [...(hasRules(network) ? networkRules(network, host) : []), ...describeNetwork(network, host)],
     endpoint: (endpoint, network, host) => [
       ...describeEndpoint(endpoint, network, host),
-      ...(hasRules(network) ? describePorts(endpoint, network, host.instance) : []),
-      ...(hasRules(network) ? describeLoopbackAccess(endpoint, network, host) : []),
+      ...(hasRules(network) ? endpointRules(endpoint, network, host) : []),
     ],
     announcements: ({ options }, network) => ({
       count: options.announcements ?? network.options.announcements,
@@ -55,3 +56,18 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
     },
   }
 }
+
+type Network = NetworkView<BridgeOptions>
+
+const networkRules = (network: Network, { instance }: HostFacts): Description => [
+  ...describeFirewall(network, instance),
+  ...describePolicy(network, instance),
+  ...describeSpoofTable(network, instance),
+]
+
+const endpointRules = (endpoint: EndpointView<BridgeEndpointOptions>, network: Network, host: HostFacts): Description => [
+  ...describePorts(endpoint, network, host.instance),
+  ...describeLoopbackAccess(endpoint, network, host),
+  ...describeMember(endpoint, network, host.instance),
+  ...describeTrueAddresses(endpoint, network, host.instance),
+]

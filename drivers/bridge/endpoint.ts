@@ -19,7 +19,7 @@ export function describeEndpoint(endpoint: Endpoint, network: Network, host: Hos
 }
 
 function bridgePort(endpoint: Endpoint, network: Network, host: HostFacts): BridgePortObject[] {
-  const isolated = !network.options.icc
+  const isolated = !network.options.icc || network.options.policy !== undefined
   // Where br_netfilter translates bridged packets, one that comes back to its own port is bridged, not routed.
   const hairpin = host.bridgeNetfilter.length > 0 && endpoint.ports.length > 0
   if (!isolated && !hairpin) return []

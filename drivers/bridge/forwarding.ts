@@ -9,7 +9,9 @@ const TABLES = { 4: ['ip', 'inet'], 6: ['ip6', 'inet'] } as const
 
 /** The families whose packets the host must forward for this network. */
 export function forwardedFamilies(network: NetworkView<BridgeOptions>): (4 | 6)[] {
-  if (network.internal || network.options.mode === 'unmanaged') return []
+  const { mode, policy } = network.options
+  // Under a policy, endpoints reach one another through the host.
+  if (mode === 'unmanaged' || (network.internal && policy === undefined)) return []
   return [...(network.ipv4 ? [4 as const] : []), ...(network.ipv6 ? [6 as const] : [])]
 }
 

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { asBoolean, asInteger, asLinkName, asOneOf, parseOptions, type OptionParser, type OptionTable } from '../../src/contracts/index.js'
+import { parsePolicy, type Allowance } from './policy/parse-policy.js'
 
 /**
  * How the world reaches endpoints, per family.
@@ -51,6 +52,12 @@ export interface BridgeOptions {
    * `strict`, no network, in either direction. Absent: as the gateway mode says. Published ports are always reached.
    */
   isolate?: 'false' | 'true' | 'strict'
+  /** Who may talk to whom on this network; absent: everybody to everybody. */
+  policy?: Allowance[]
+  /** Frames with another source MAC than the endpoint's are dropped. */
+  macSpoofCheck: boolean
+  /** So are packets, ARP and neighbour advertisements with an address that is not the endpoint's. */
+  addressSpoofCheck: boolean
   /** How often an endpoint's addresses are announced after it has joined, and how many milliseconds apart. */
   announcements: number
   announcementInterval: number
@@ -66,6 +73,8 @@ export const DEFAULTS: BridgeOptions = {
   gatewayMode6: 'nat',
   masquerade: true,
   trusted: [],
+  macSpoofCheck: false,
+  addressSpoofCheck: false,
   announcements: 3,
   announcementInterval: 1000,
 }
@@ -137,6 +146,9 @@ export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined 
   'com.docker.network.bridge.trusted_host_interfaces': { to: 'trusted', parse: asLinkNames },
   accept_fwmark: { to: 'acceptMark', parse: asMark },
   isolate: { to: 'isolate', parse: asIsolation },
+  policy: { to: 'policy', parse: parsePolicy },
+  macspoofchk: { to: 'macSpoofCheck', parse: asBoolean },
+  address_spoof_check: { to: 'addressSpoofCheck', parse: asBoolean },
   'com.docker.network.advertise_addr_nmsgs': { to: 'announcements', parse: asAnnouncements },
   'com.docker.network.advertise_addr_ms': { to: 'announcementInterval', parse: asAnnouncementInterval },
 }

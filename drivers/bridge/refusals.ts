@@ -1,5 +1,6 @@
 import { CnmError, type HostFacts, type NetworkView } from '../../src/contracts/index.js'
 import { isOurs } from './adoption.js'
+import { gatewayMode } from './gateway-mode.js'
 import { bridgeName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
 import { DEFAULTS, type BridgeOptions } from './network-options.js'
@@ -17,6 +18,9 @@ const FIREWALL_WORDS = {
   trusted: 'a trusted interface',
   acceptMark: 'an accepted mark',
   isolate: 'isolation from other networks',
+  policy: 'a policy',
+  macSpoofCheck: 'a check of source addresses',
+  addressSpoofCheck: 'a check of source addresses',
 } as const satisfies Partial<Record<keyof BridgeOptions, string>>
 const FIREWALL_OPTIONS = Object.keys(FIREWALL_WORDS) as (keyof typeof FIREWALL_WORDS)[]
 const LINK_LOCAL = 'fe80::/64'
@@ -27,6 +31,7 @@ export function refuseImpossible(network: NetworkView<BridgeOptions>, host: Host
   for (const { subnet } of network.subnets) if (clashesWithLinkLocal(subnet)) throw clash(subnet)
   refuseMtu(network, host)
   refuseModes(network, hasRules)
+  refusePolicy(network)
   refuseVrf(network, host)
 }
 
@@ -52,6 +57,15 @@ function refuseModes(network: NetworkView<BridgeOptions>, hasRules: boolean): vo
   if (hasRules) return
   const given = FIREWALL_OPTIONS.find((name) => JSON.stringify(options[name]) !== JSON.stringify(DEFAULTS[name]))
   if (given !== undefined) throw refusal('mode', `without rules of ours (mode=unmanaged, or a driver without firewall) ${FIREWALL_WORDS[given]} cannot be had`)
+}
+
+function refusePolicy(network: NetworkView<BridgeOptions>): void {
+  const { policy, icc, inhibitIpv4 } = network.options
+  if (policy === undefined) return
+  const routed = ([4, 6] as const).every((family) => gatewayMode(network, family) !== 'isolated')
+  if (!routed || inhibitIpv4) throw refusal('policy', 'under a policy endpoints reach one another through the host, which needs an address on the network')
+  if (!icc) throw refusal('policy', 'enable_icc=false allows nothing already: leave it out, the policy says what is allowed')
+  if (!isOurs(network)) throw refusal('policy', `bridge ${bridgeName(network)} was there before: who else is on it would get around a policy`)
 }
 
 function refuseVrf(network: NetworkView<BridgeOptions>, host: HostFacts): void {

@@ -129,6 +129,21 @@ export class DriverWorld implements AsyncDisposable {
     await this.#apply(`endpoint/${member.view.id}`, description, member.network, `/run/netns/${member.at}`)
   }
 
+  /** Gives a network other options, as they are; its endpoints follow. */
+  async change(network: NetworkView, raw: Record<string, string>): Promise<void> {
+    const changed: NetworkView = { ...network, options: this.#driver.networkOptions(raw) }
+    this.networks.set(network.id, changed)
+    const members = [...this.members.values()].filter((member) => member.network.id === network.id)
+    const facts = await this.facts(changed)
+    const changes = new Map<string, Description>([[`network/${network.id}`, this.#resolve(this.#driver.network(changed, facts), changed)]])
+    for (const member of members) {
+      member.network = changed
+      const description = this.#driver.endpoint(member.view, changed, facts)
+      changes.set(`endpoint/${member.view.id}`, this.#resolve(description, changed, `/run/netns/${member.at}`))
+    }
+    await this.engine.apply(changes)
+  }
+
   async leave(member: Member): Promise<void> {
     await this.engine.apply(new Map([[`endpoint/${member.view.id}`, undefined]]))
     this.members.delete(member.view.id)
@@ -139,8 +154,11 @@ export class DriverWorld implements AsyncDisposable {
   }
 
   async #apply(owner: string, description: Description, network: NetworkView, sandbox?: string): Promise<void> {
-    const resolved = resolvePlaces(description, { instance: INSTANCE, driver: this.#driver.name, networkId: network.id, sandbox })
-    await this.engine.apply(new Map([[owner, resolved]]))
+    await this.engine.apply(new Map([[owner, this.#resolve(description, network, sandbox)]]))
+  }
+
+  #resolve(description: Description, network: NetworkView, sandbox?: string): Description {
+    return resolvePlaces(description, { instance: INSTANCE, driver: this.#driver.name, networkId: network.id, sandbox })
   }
 
   async clear(): Promise<void> {

@@ -27,8 +27,8 @@ export function describeFirewall(network: Network, table: string): KernelObject[
 function paths(network: Network, element: sets.ElementMaker): FirewallElement[] {
   const name = bridgeName(network)
   const elements: FirewallElement[] = []
-  if (network.options.icc) elements.push(element(sets.WITHIN, [name, name], { verdict: ACCEPT }))
-  else if (isOurs(network)) elements.push(element(sets.WITHIN, [name, name], { verdict: { goto: PUBLISHED_ONLY } }))
+  if (network.options.policy === undefined && network.options.icc) elements.push(element(sets.WITHIN, [name, name], { verdict: ACCEPT }))
+  else if (network.options.policy === undefined && isOurs(network)) elements.push(element(sets.WITHIN, [name, name], { verdict: { goto: PUBLISHED_ONLY } }))
   for (const family of sets.FAMILIES) {
     const [from, to] = [fromVerdict(network, family), toVerdict(network, family)]
     if (from !== undefined) elements.push(element(sets.FROM, [NFPROTO[family], name], { verdict: from }))
