@@ -34,7 +34,8 @@ export function putIp(text: string, bytes: Uint8Array, at: number, field = 'addr
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT naming `field` */
 export function ipToBytes(text: string, field = 'address'): Uint8Array {
-  if (typeof text !== 'string') throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${JSON.stringify(text)} is not an IP address`, { field })
+  if (typeof text !== 'string')
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${JSON.stringify(text)} is not an IP address`, { field })
   const bytes = new Uint8Array(ipSize(text))
   putIp(text, bytes, 0, field)
   return bytes

@@ -37,7 +37,8 @@ export function putNetwork(text: string, bytes: Uint8Array, at: number, length: 
   const size = isIpv6Text(text) ? IPV6_BYTES : IPV4_BYTES
   for (let i = length >> 3; i < size; i++) {
     const host = i === length >> 3 ? 0xff >> (length & 7) : 0xff
-    if ((bytes[at + i]! & host) !== 0) throw refused(text, field, `has bits set behind its prefix; the network is ${networkOf(bytes, at, size, length)}`)
+    if ((bytes[at + i]! & host) !== 0)
+      throw refused(text, field, `has bits set behind its prefix; the network is ${networkOf(bytes, at, size, length)}`)
   }
 }
 

@@ -4,7 +4,13 @@ import { addressesOf as addressesOfLink } from '../../src/kernel/rtnetlink/index
 import { addressesOf, sorted } from './rtnetlink-iproute2.js'
 import { World } from './rtnetlink-world.js'
 
-const address = (at: Place, text: string, fields: Partial<AddressObject> = {}): AddressObject => ({ kind: 'address', at, link: 'v0', address: text, ...fields })
+const address = (at: Place, text: string, fields: Partial<AddressObject> = {}): AddressObject => ({
+  kind: 'address',
+  at,
+  link: 'v0',
+  address: text,
+  ...fields,
+})
 
 function withLink(): { world: World; at: Place } & Disposable {
   const world = new World()
@@ -15,7 +21,12 @@ function withLink(): { world: World; at: Place } & Disposable {
 
 const CASES: [string, string, Partial<AddressObject>, string][] = [
   ['IPv4', '10.0.0.2/24', {}, '10.0.0.2/24'],
-  ['IPv4 with everything', '10.0.0.2/24', { broadcast: '10.0.0.255', scope: 'link', noPrefixRoute: true, metric: 9 }, '10.0.0.2/24 broadcast 10.0.0.255 scope link noprefixroute metric 9'],
+  [
+    'IPv4 with everything',
+    '10.0.0.2/24',
+    { broadcast: '10.0.0.255', scope: 'link', noPrefixRoute: true, metric: 9 },
+    '10.0.0.2/24 broadcast 10.0.0.255 scope link noprefixroute metric 9',
+  ],
   ['an IPv4 host', '10.0.0.2/32', {}, '10.0.0.2'],
   ['IPv4 point to point', '10.0.0.2/32', { peer: '10.0.0.9' }, '10.0.0.2 peer 10.0.0.9'],
   ['IPv4 loopback', '127.9.0.1/8', {}, '127.9.0.1/8 scope host'],
@@ -85,7 +96,9 @@ describe('addresses', () => {
     world.create(address(at, '10.0.0.2/24'))
     world.change(address(at, '10.0.0.2/24'), address(at, '10.0.0.3/25'))
     expect(addressesOf(world, at)).toEqual([address(at, '10.0.0.3/25')])
-    expect(world.messages(() => world.handler('address').change(address(at, '10.0.0.3/25'), address(at, '10.0.0.3/25'), world.session))).toBe(0)
+    expect(
+      world.messages(() => world.handler('address').change(address(at, '10.0.0.3/25'), address(at, '10.0.0.3/25'), world.session)),
+    ).toBe(0)
   })
 
   it('of one prefix length are not those of another', () => {
@@ -128,6 +141,8 @@ describe('addresses', () => {
   it('need their link', () => {
     using scene = withLink()
     const { world, at } = scene
-    expect(() => world.create({ ...address(at, '10.0.0.2/24'), link: 'none' })).toThrowError(expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }))
+    expect(() => world.create({ ...address(at, '10.0.0.2/24'), link: 'none' })).toThrowError(
+      expect.objectContaining({ code: 'ERR_CNM_LINK_NOT_FOUND' }),
+    )
   })
 })

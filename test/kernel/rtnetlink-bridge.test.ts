@@ -8,7 +8,11 @@ const port = (at: Place, fields: Partial<BridgePortObject> = {}): BridgePortObje
 function withBridge(options = ''): { world: World; at: Place } & Disposable {
   const world = new World()
   const at = world.place()
-  world.batch(at, `link add br0 type bridge ${options}`, ...['v0', 'v1'].flatMap((name) => [`link add ${name} type veth peer name ${name}p`, `link set ${name} master br0`]))
+  world.batch(
+    at,
+    `link add br0 type bridge ${options}`,
+    ...['v0', 'v1'].flatMap((name) => [`link add ${name} type veth peer name ${name}p`, `link set ${name} master br0`]),
+  )
   return { world, at, [Symbol.dispose]: () => world[Symbol.dispose]() }
 }
 
@@ -36,7 +40,9 @@ describe('a bridge port', () => {
     expect(sorted(world.list('bridge-port', at))).toEqual(sorted(portsOf(world, at)))
     expect(world.handler('bridge-port').read?.(port(at), world.session)).toEqual(mine)
     world.remove(port(at, fields))
-    expect(portsOf(world, at)).toEqual(before.map((each) => (each.link === 'v0' && 'cost' in fields ? { ...each, cost: fields.cost } : each)))
+    expect(portsOf(world, at)).toEqual(
+      before.map((each) => (each.link === 'v0' && 'cost' in fields ? { ...each, cost: fields.cost } : each)),
+    )
     world.bridge(at, 'link', 'set', 'dev', 'v0', ...command.split(' '))
     expect(world.list('bridge-port', at).find(({ link }) => link === 'v0')).toEqual(mine)
   })
@@ -48,23 +54,40 @@ describe('a bridge port', () => {
     world.bridge(at, 'link', 'set', 'dev', 'v0', 'learning', 'off')
     world.change(port(at, { hairpin: true, isolated: true }), port(at, { isolated: true, guard: true }))
     expect(portsOf(world, at)[0]).toEqual(port(at, { cost: 2, isolated: true, guard: true, learning: false }))
-    expect(world.messages(() => world.handler('bridge-port').change(port(at, { guard: true }), port(at, { guard: true, hairpin: false }), world.session))).toBe(0)
+    expect(
+      world.messages(() =>
+        world.handler('bridge-port').change(port(at, { guard: true }), port(at, { guard: true, hairpin: false }), world.session),
+      ),
+    ).toBe(0)
   })
 
   it('is refused for a link that is none, and with an option that there is not', () => {
     using scene = withBridge()
     const { world, at } = scene
     expect(() => world.create({ ...port(at, { hairpin: true }), link: 'v0p' })).toThrowError(expect.objectContaining({ errno: 95 }))
-    expect(() => world.create({ ...port(at), colour: 'red' } as BridgePortObject)).toThrowError(expect.objectContaining({ code: 'ERR_CNM_UNKNOWN_OPTION', field: 'colour' }))
-    expect(() => world.create({ ...port(at), hairpin: 1 } as unknown as BridgePortObject)).toThrowError(expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'hairpin' }))
+    expect(() => world.create({ ...port(at), colour: 'red' } as BridgePortObject)).toThrowError(
+      expect.objectContaining({ code: 'ERR_CNM_UNKNOWN_OPTION', field: 'colour' }),
+    )
+    expect(() => world.create({ ...port(at), hairpin: 1 } as unknown as BridgePortObject)).toThrowError(
+      expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'hairpin' }),
+    )
   })
 })
 
 const noVlans = lacks('VLAN filtering of bridges', 'ip link add b0 type bridge vlan_filtering 1')
-const vlan = (at: Place, id: number, fields: Partial<BridgeVlanObject> = {}): BridgeVlanObject => ({ kind: 'bridge-vlan', at, link: 'v0', id, ...fields })
+const vlan = (at: Place, id: number, fields: Partial<BridgeVlanObject> = {}): BridgeVlanObject => ({
+  kind: 'bridge-vlan',
+  at,
+  link: 'v0',
+  id,
+  ...fields,
+})
 
 describe.skipIf(noVlans)('a VLAN of a bridge', () => {
-  const usual = (at: Place): BridgeVlanObject[] => ['v0', 'v1'].map((link) => ({ ...vlan(at, 1, { pvid: true, untagged: true }), link })).concat({ ...vlan(at, 1, { pvid: true, untagged: true, self: true }), link: 'br0' })
+  const usual = (at: Place): BridgeVlanObject[] =>
+    ['v0', 'v1']
+      .map((link) => ({ ...vlan(at, 1, { pvid: true, untagged: true }), link }))
+      .concat({ ...vlan(at, 1, { pvid: true, untagged: true, self: true }), link: 'br0' })
 
   it.each([
     [5, {}, ['dev', 'v0', 'vid', '5']],
@@ -90,7 +113,14 @@ describe.skipIf(noVlans)('a VLAN of a bridge', () => {
   it('changes its flags, and moves', () => {
     using scene = withBridge('vlan_filtering 1 vlan_default_pvid 0')
     const { world, at } = scene
-    const states = [vlan(at, 5), vlan(at, 5, { pvid: true }), vlan(at, 5, { pvid: true, untagged: true }), vlan(at, 5, { untagged: true }), vlan(at, 6), vlan(at, 6, { end: 9 })]
+    const states = [
+      vlan(at, 5),
+      vlan(at, 5, { pvid: true }),
+      vlan(at, 5, { pvid: true, untagged: true }),
+      vlan(at, 5, { untagged: true }),
+      vlan(at, 6),
+      vlan(at, 6, { end: 9 }),
+    ]
     world.create(states[0]!)
     states.slice(1).forEach((state, i) => {
       world.change(states[i]!, state)
@@ -101,9 +131,17 @@ describe.skipIf(noVlans)('a VLAN of a bridge', () => {
   it('is refused where it cannot be', () => {
     using scene = withBridge('vlan_filtering 1')
     const { world, at } = scene
-    for (const [field, bad] of [['id', vlan(at, 4095)], ['id', vlan(at, 0)], ['end', vlan(at, 9, { end: 8 })], ['pvid', vlan(at, 9, { end: 10, pvid: true })]] as const) {
+    for (const [field, bad] of [
+      ['id', vlan(at, 4095)],
+      ['id', vlan(at, 0)],
+      ['end', vlan(at, 9, { end: 8 })],
+      ['pvid', vlan(at, 9, { end: 10, pvid: true })],
+    ] as const) {
       expect(() => world.create(bad)).toThrowError(expect.objectContaining({ code: 'ERR_CNM_INVALID_ARGUMENT', field }))
     }
-    expect(() => world.remove(vlan(at, 77))).toThrowError(expect.objectContaining({ errno: 2 }))
+    const before = vlansOf(world, at)
+    // The kernel does not mind that it is not there.
+    world.remove(vlan(at, 77))
+    expect(vlansOf(world, at)).toEqual(before)
   })
 })

@@ -18,7 +18,12 @@ describe(`${COUNT} objects of a kind`, () => {
     world = new World()
     at = world.place()
     world.batch(
-      at, 'link add v0 type veth peer name v1', 'link set v0 addrgenmode none', 'link set v1 addrgenmode none', 'link set v0 up', 'link set v1 up',
+      at,
+      'link add v0 type veth peer name v1',
+      'link set v0 addrgenmode none',
+      'link set v1 addrgenmode none',
+      'link set v0 up',
+      'link set v1 up',
       'link add vx0 type vxlan id 5 dstport 4789',
     )
   })
@@ -35,7 +40,16 @@ describe(`${COUNT} objects of a kind`, () => {
   }
 
   it('addresses', () => {
-    const wanted = each((i) => ({ kind: 'address', at, link: 'v0', address: i % 2 === 0 ? `10.0.${low(i)}/32` : `fd00::${i.toString(16)}/128`, ...(i % 2 === 0 ? {} : { noDad: true }) }) as const)
+    const wanted = each(
+      (i) =>
+        ({
+          kind: 'address',
+          at,
+          link: 'v0',
+          address: i % 2 === 0 ? `10.0.${low(i)}/32` : `fd00::${i.toString(16)}/128`,
+          ...(i % 2 === 0 ? {} : { noDad: true }),
+        }) as const,
+    )
     make(wanted)
     expect(sorted(world.list('address', at))).toEqual(sorted(wanted))
     expect(sorted(addressesOf(world, at))).toEqual(sorted(wanted))
@@ -46,7 +60,16 @@ describe(`${COUNT} objects of a kind`, () => {
   })
 
   it('routes', () => {
-    const wanted = each((i) => ({ kind: 'route', at, destination: i % 2 === 0 ? `10.1.${low(i)}/32` : `fd01::${i.toString(16)}/128`, link: 'v0', table: 700 }) as const)
+    const wanted = each(
+      (i) =>
+        ({
+          kind: 'route',
+          at,
+          destination: i % 2 === 0 ? `10.1.${low(i)}/32` : `fd01::${i.toString(16)}/128`,
+          link: 'v0',
+          table: 700,
+        }) as const,
+    )
     make(wanted)
     expect(sorted(world.list('route', at).filter(({ table }) => table === 700))).toEqual(sorted(wanted))
     expect(sorted(routesOf(world, at).filter(({ table }) => table === 700))).toEqual(sorted(wanted))
@@ -56,7 +79,16 @@ describe(`${COUNT} objects of a kind`, () => {
   })
 
   it('neighbours', () => {
-    const wanted = each((i) => ({ kind: 'neighbour', at, link: 'v0', address: i % 2 === 0 ? `10.2.${low(i)}` : `fd02::${i.toString(16)}`, mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}` }) as const)
+    const wanted = each(
+      (i) =>
+        ({
+          kind: 'neighbour',
+          at,
+          link: 'v0',
+          address: i % 2 === 0 ? `10.2.${low(i)}` : `fd02::${i.toString(16)}`,
+          mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,
+        }) as const,
+    )
     make(wanted)
     expect(sorted(world.list('neighbour', at))).toEqual(sorted(wanted))
     expect(sorted(neighboursOf(world, at))).toEqual(sorted(wanted))
@@ -65,7 +97,16 @@ describe(`${COUNT} objects of a kind`, () => {
   })
 
   it('forwarding entries', () => {
-    const wanted = each((i) => ({ kind: 'fdb', at, link: 'vx0', destination: '192.0.2.1', mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}` }) as const)
+    const wanted = each(
+      (i) =>
+        ({
+          kind: 'fdb',
+          at,
+          link: 'vx0',
+          destination: '192.0.2.1',
+          mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,
+        }) as const,
+    )
     make(wanted)
     expect(sorted(world.list('fdb', at).filter(({ link }) => link === 'vx0'))).toEqual(sorted(wanted))
     expect(sorted(fdbOf(world, at).filter(({ link }) => link === 'vx0'))).toEqual(sorted(wanted))
@@ -91,15 +132,24 @@ it('500 links, half of them with their peers elsewhere', () => {
   using world = new World()
   const [a, b] = [world.place('a'), world.place('b')]
   for (let i = 0; i < 250; i++) {
-    world.handler('link').create({ kind: 'link', at: a, type: 'veth', name: `v${i}`, group: 99, up: false, peer: { at: b, name: `p${i}`, up: false } }, world.session, false)
+    world
+      .handler('link')
+      .create(
+        { kind: 'link', at: a, type: 'veth', name: `v${i}`, group: 99, up: false, peer: { at: b, name: `p${i}`, up: false } },
+        world.session,
+        false,
+      )
   }
-  for (let i = 0; i < 250; i++) world.handler('link').create({ kind: 'link', at: a, type: 'bridge', name: `b${i}`, group: 99, up: false }, world.session, false)
+  for (let i = 0; i < 250; i++)
+    world.handler('link').create({ kind: 'link', at: a, type: 'bridge', name: `b${i}`, group: 99, up: false }, world.session, false)
   world.session.flush()
   const links = world.list('link', a)
   expect(links).toHaveLength(501)
   const peers = links.flatMap((link) => (link.type === 'veth' ? [`${link.name} ${link.peer.name}`] : []))
   expect(peers).toEqual(Array.from({ length: 250 }, (_, i) => `v${i} p${i}`))
-  expect(sorted(links.map(({ name, index }) => ({ name, index })))).toEqual(sorted(linksOf(world, a).map(({ name, index }) => ({ name, index }))))
+  expect(sorted(links.map(({ name, index }) => ({ name, index })))).toEqual(
+    sorted(linksOf(world, a).map(({ name, index }) => ({ name, index }))),
+  )
 })
 
 it('a dump misses nothing while others change the table', async () => {
@@ -107,10 +157,14 @@ it('a dump misses nothing while others change the table', async () => {
   const at = world.place()
   world.batch(at, 'link add v0 type veth peer name v1', 'link set v0 up')
   const stable = Array.from({ length: 1000 }, (_, i) => `10.1.${low(i)}/32`)
-  for (const destination of stable) world.handler('route').create({ kind: 'route', at, destination, link: 'v0', table: 700 }, world.session, false)
+  for (const destination of stable)
+    world.handler('route').create({ kind: 'route', at, destination, link: 'v0', table: 700 }, world.session, false)
   world.session.flush()
   const name = at.slice('/run/netns/'.length)
-  const commands = Array.from({ length: 2000 }, (_, i) => `route ${i % 2 === 0 ? 'add' : 'del'} 10.1.${low((i >> 1) * 3)}/31 dev v0 table 700`)
+  const commands = Array.from(
+    { length: 2000 },
+    (_, i) => `route ${i % 2 === 0 ? 'add' : 'del'} 10.1.${low((i >> 1) * 3)}/31 dev v0 table 700`,
+  )
   const child = spawn('ip', ['-n', name, '-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'ignore'] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   child.stdin.end(Array.from({ length: 20 }, () => commands.join('\n')).join('\n'))

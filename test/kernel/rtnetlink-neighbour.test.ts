@@ -4,15 +4,26 @@ import { listNeighbours } from '../../src/kernel/rtnetlink/index.js'
 import { fdbOf, neighboursOf, sorted } from './rtnetlink-iproute2.js'
 import { lacks, World } from './rtnetlink-world.js'
 
-const neighbour = (at: Place, fields: Partial<NeighbourObject>): NeighbourObject =>
-  ({ kind: 'neighbour', at, link: 'v0', address: '10.0.0.9', mac: '02:00:00:00:00:09', ...fields })
+const neighbour = (at: Place, fields: Partial<NeighbourObject>): NeighbourObject => ({
+  kind: 'neighbour',
+  at,
+  link: 'v0',
+  address: '10.0.0.9',
+  mac: '02:00:00:00:00:09',
+  ...fields,
+})
 
 const plain = <T extends object>(object: T): T => JSON.parse(JSON.stringify(object)) as T
 
 function withLink(): { world: World; at: Place } & Disposable {
   const world = new World()
   const at = world.place()
-  world.batch(at, 'link add v0 type veth peer name v1', ...['v0', 'v1'].flatMap((end) => [`link set ${end} addrgenmode none`, `link set ${end} up`]), 'address add 10.0.0.1/24 dev v0')
+  world.batch(
+    at,
+    'link add v0 type veth peer name v1',
+    ...['v0', 'v1'].flatMap((end) => [`link set ${end} addrgenmode none`, `link set ${end} up`]),
+    'address add 10.0.0.1/24 dev v0',
+  )
   return { world, at, [Symbol.dispose]: () => world[Symbol.dispose]() }
 }
 
@@ -89,7 +100,15 @@ const entry = (at: Place, fields: Partial<FdbObject>): FdbObject => ({ kind: 'fd
 function withTables(): { world: World; at: Place; ours(): FdbObject[] } & Disposable {
   const world = new World()
   const at = world.place()
-  world.batch(at, 'link add vx0 type vxlan id 5 dstport 4789', 'link add vx6 type vxlan id 6 dstport 4790 local fd00::1', `link add br0 type bridge ${noVlans === undefined ? 'vlan_default_pvid 0' : ''}`, 'link add v0 type veth peer name v1', 'link set v0 master br0', ...['br0', 'v0', 'v1'].flatMap((name) => [`link set ${name} addrgenmode none`, `link set ${name} up`]))
+  world.batch(
+    at,
+    'link add vx0 type vxlan id 5 dstport 4789',
+    'link add vx6 type vxlan id 6 dstport 4790 local fd00::1',
+    `link add br0 type bridge ${noVlans === undefined ? 'vlan_default_pvid 0' : ''}`,
+    'link add v0 type veth peer name v1',
+    'link set v0 master br0',
+    ...['br0', 'v0', 'v1'].flatMap((name) => [`link set ${name} addrgenmode none`, `link set ${name} up`]),
+  )
   world.until(() => world.show('bridge', at, 'link').every(({ state }) => state === 'forwarding'))
   const ours = (): FdbObject[] => fdbOf(world, at).filter(({ mac }) => mac.startsWith('02:00:00:00:00:') || mac === ZERO)
   return { world, at, ours, [Symbol.dispose]: () => world[Symbol.dispose]() }

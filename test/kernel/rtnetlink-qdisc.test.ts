@@ -5,7 +5,13 @@ import { lacks, World } from './rtnetlink-world.js'
 
 type Options = Record<string, unknown>
 
-const qdisc = (at: Place, fields: QdiscObject['qdisc'], parent?: QdiscObject['parent']): QdiscObject => ({ kind: 'qdisc', at, link: 'v0', ...(parent === undefined ? {} : { parent }), qdisc: fields })
+const qdisc = (at: Place, fields: QdiscObject['qdisc'], parent?: QdiscObject['parent']): QdiscObject => ({
+  kind: 'qdisc',
+  at,
+  link: 'v0',
+  ...(parent === undefined ? {} : { parent }),
+  qdisc: fields,
+})
 
 function withLink(): { world: World; at: Place } & Disposable {
   const world = new World()
@@ -86,7 +92,11 @@ describe('tbf', () => {
   it('changes in place, and to another type', () => {
     using scene = withLink()
     const { world, at } = scene
-    const [slow, fast, none] = [qdisc(at, { type: 'tbf', rate: 1000, burst: 5000 }), qdisc(at, { type: 'tbf', rate: 9000, burst: 5000 }), qdisc(at, { type: 'noqueue' })]
+    const [slow, fast, none] = [
+      qdisc(at, { type: 'tbf', rate: 1000, burst: 5000 }),
+      qdisc(at, { type: 'tbf', rate: 9000, burst: 5000 }),
+      qdisc(at, { type: 'noqueue' }),
+    ]
     world.create(slow)
     const handle = (): unknown => world.show('tc', at, 'qdisc', 'show', 'dev', 'v0')[0]?.handle
     const before = handle()
@@ -133,7 +143,10 @@ describe('other types', () => {
 
   it.skipIf(noNetem).each([
     [{ delay: 123_456 }, { delay: { delay: 0.123456 } }],
-    [{ delay: 5_000_000, limit: 50 }, { limit: 50, delay: { delay: 5 } }],
+    [
+      { delay: 5_000_000, limit: 50 },
+      { limit: 50, delay: { delay: 5 } },
+    ],
     [{ loss: 0.25 }, { 'loss-random': { loss: 0.25 } }],
     [{}, { limit: 1000 }],
   ])('netem %j', (fields, expected) => {

@@ -57,7 +57,13 @@ describe.each(CASES)('%j', (fields, command) => {
 describe('rules', () => {
   it('are removed exactly, among others of the same priority that say more or less', () => {
     const all: Fields[] = [
-      { from: '10.0.0.0/8', table: 5 }, { from: '10.0.0.0/8', to: '192.0.2.0/24', table: 5 }, { table: 5 }, { table: 5, iif: 'in0' }, { table: 5, mark: 1 }, { action: 'blackhole' }, { table: 5, invert: true, from: '10.0.0.0/8' },
+      { from: '10.0.0.0/8', table: 5 },
+      { from: '10.0.0.0/8', to: '192.0.2.0/24', table: 5 },
+      { table: 5 },
+      { table: 5, iif: 'in0' },
+      { table: 5, mark: 1 },
+      { action: 'blackhole' },
+      { table: 5, invert: true, from: '10.0.0.0/8' },
     ]
     for (const removed of all) {
       using world = new World()
@@ -66,7 +72,10 @@ describe('rules', () => {
       world.remove(rule(at, removed))
       const left = ours(world, at)
       expect(left).toHaveLength(all.length - 1)
-      for (const fields of all) expect(left.some((each) => JSON.stringify(each) === JSON.stringify(rule(at, fields)) || same(each, rule(at, fields)))).toBe(fields !== removed)
+      for (const fields of all)
+        expect(left.some((each) => JSON.stringify(each) === JSON.stringify(rule(at, fields)) || same(each, rule(at, fields)))).toBe(
+          fields !== removed,
+        )
     }
   })
 
@@ -76,7 +85,11 @@ describe('rules', () => {
     world.create(rule(at, { table: 5 }))
     world.change(rule(at, { table: 5 }), rule(at, { table: 6, mark: 3 }))
     expect(ours(world, at)).toEqual([rule(at, { table: 6, mark: 3 })])
-    expect(world.messages(() => world.handler('policy-rule').change(rule(at, { table: 6, mark: 3 }), rule(at, { mark: 3, table: 6 }), world.session))).toBe(0)
+    expect(
+      world.messages(() =>
+        world.handler('policy-rule').change(rule(at, { table: 6, mark: 3 }), rule(at, { mark: 3, table: 6 }), world.session),
+      ),
+    ).toBe(0)
   })
 
   it('of others that we have no words for are neither listed nor taken for ours', () => {

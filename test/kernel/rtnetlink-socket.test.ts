@@ -24,7 +24,14 @@ afterEach(() => {
 })
 
 const link = (writer: MessageWriter, type: number, flags: number, index: number): MessageWriter =>
-  writer.begin(type, flags | NLM_F_ACK).u8(0).u8(0).u16(0).i32(index).u32(0).u32(0)
+  writer
+    .begin(type, flags | NLM_F_ACK)
+    .u8(0)
+    .u8(0)
+    .u16(0)
+    .i32(index)
+    .u32(0)
+    .u32(0)
 
 describe('exchange', () => {
   it('returns one answer per message, in order, whichever of them the kernel refused', () => {
@@ -42,7 +49,14 @@ describe('exchange', () => {
   it('gives the text that the kernel has for a refusal', () => {
     const one = socket()
     const answer = one.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, (writer) =>
-      writer.u8(0).u8(0).u16(0).i32(0).u32(0).u32(0).nest(18, () => writer.attrString(1, 'no-such-kind')),
+      writer
+        .u8(0)
+        .u8(0)
+        .u16(0)
+        .i32(0)
+        .u32(0)
+        .u32(0)
+        .nest(18, () => writer.attrString(1, 'no-such-kind')),
     )
     expect(answer.errno).toBe(95)
     expect(answer.text).toBe('Unknown device type')
@@ -100,16 +114,24 @@ describe('dump', () => {
 
   it('leaves nothing in the queue when the parser throws', () => {
     const one = socket()
-    expect(() => one.dump(RTM_GETLINK, body, () => { throw new CnmError('ERR_CNM_KERNEL', 'parser') })).toThrowError('parser')
+    expect(() =>
+      one.dump(RTM_GETLINK, body, () => {
+        throw new CnmError('ERR_CNM_KERNEL', 'parser')
+      }),
+    ).toThrowError('parser')
     const names = one.dump(RTM_GETLINK, body, (message) => text(message.payload.subarray(20)))
     expect(names.length).toBeGreaterThan(0)
   })
 
   it('reports what the kernel refuses', () => {
     const one = socket()
-    expect(() => one.dump(RTM_GETLINK, (writer) => writer.u8(0).u8(0).u16(7).i32(0).u32(0).u32(0), () => undefined)).toThrowError(
-      expect.objectContaining({ errno: 22, kernelText: expect.stringContaining('Invalid') }),
-    )
+    expect(() =>
+      one.dump(
+        RTM_GETLINK,
+        (writer) => writer.u8(0).u8(0).u16(7).i32(0).u32(0).u32(0),
+        () => undefined,
+      ),
+    ).toThrowError(expect.objectContaining({ errno: 22, kernelText: expect.stringContaining('Invalid') }))
     expect(one.dump(RTM_GETLINK, body, () => 1).length).toBeGreaterThan(0)
   })
 })

@@ -49,7 +49,7 @@ export class World implements Disposable {
     return count
   }
   handler<K extends RtnetlinkKind>(kind: K): ObjectHandler<K> {
-    return rtnetlinkHandlers[kind] as unknown as ObjectHandler<K>
+    return rtnetlinkHandlers[kind]
   }
   /** Like an operation of a transaction: what it has written when it throws is not sent. */
   #operation(body: () => void): void {
@@ -80,7 +80,10 @@ export class World implements Disposable {
   }
   /** Several commands of ip(8) in one process. */
   batch(at: Place, ...commands: string[]): void {
-    execFileSync('ip', ['-n', at.slice('/run/netns/'.length), '-batch', '-'], { input: commands.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] })
+    execFileSync('ip', ['-n', at.slice('/run/netns/'.length), '-batch', '-'], {
+      input: commands.join('\n'),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
   }
   tc(at: Place, ...args: string[]): void {
     tool('tc', at, args)
@@ -135,7 +138,13 @@ export function lacks(what: string, ...commands: string[]): string | undefined {
     return undefined
   } catch (error) {
     if (mustHaveAll) throw error
-    return skipping(`this kernel lacks ${what}: ${String((error as { stderr?: Buffer }).stderr).trim().split('\n')[0]}`)
+    return skipping(
+      `this kernel lacks ${what}: ${
+        String((error as { stderr?: Buffer }).stderr)
+          .trim()
+          .split('\n')[0]
+      }`,
+    )
   } finally {
     execFileSync('ip', ['netns', 'delete', name])
   }

@@ -65,9 +65,21 @@ describe('attributes', () => {
 
   it('in a table are the last of their number, without those that are too high or cut', () => {
     const writer = new MessageWriter(1)
-    writer.begin(RTM_NEWLINK, 0).attrU8(1, 1).attrU8(1, 2).attrU8(7, 3).attrU8(3 | NLA_F_NESTED, 4).attrU32(2, 5).end()
+    writer
+      .begin(RTM_NEWLINK, 0)
+      .attrU8(1, 1)
+      .attrU8(1, 2)
+      .attrU8(7, 3)
+      .attrU8(3 | NLA_F_NESTED, 4)
+      .attrU32(2, 5)
+      .end()
     const payload = written(writer)[0]!
-    expect(attributeTable(payload.subarray(0, payload.length - 1), 0, 3)).toEqual([undefined, Uint8Array.of(2), undefined, Uint8Array.of(4)])
+    expect(attributeTable(payload.subarray(0, payload.length - 1), 0, 3)).toEqual([
+      undefined,
+      Uint8Array.of(2),
+      undefined,
+      Uint8Array.of(4),
+    ])
     expect(attributeTable(payload, payload.length + 50, 3)).toEqual([undefined, undefined, undefined, undefined])
   })
 })
@@ -79,7 +91,14 @@ describe('parts', () => {
     return writer
   }
 
-  it.each([[1, 10, 128], [128, 10, 128], [129, 10, 128], [300, 10, 7], [10, 30_000, 128], [3, 65_000, 128]])('of %i messages of %i bytes, %i at once', (count, size, atOnce) => {
+  it.each([
+    [1, 10, 128],
+    [128, 10, 128],
+    [129, 10, 128],
+    [300, 10, 7],
+    [10, 30_000, 128],
+    [3, 65_000, 128],
+  ])('of %i messages of %i bytes, %i at once', (count, size, atOnce) => {
     const writer = writerWith(count, size)
     const parts = writer.parts(atOnce)
     const all = parts.map(({ bytes }) => [...messages(bytes)])

@@ -22,13 +22,17 @@ describe('a link whose lower link is in another namespace', () => {
     const [host, inner] = [world.place('host'), world.place('inner')]
     world.create({ kind: 'link', at: host, type: 'dummy', name: 'd0' })
     // The indexes that come next inside are taken outside, and so is the name.
-    for (let i = 2; i < 8; i++) if (world.session.linkName(host, i) === undefined) world.create({ kind: 'link', at: host, type: 'dummy', name: `d${i}`, index: i })
+    for (let i = 2; i < 8; i++)
+      if (world.session.linkName(host, i) === undefined) world.create({ kind: 'link', at: host, type: 'dummy', name: `d${i}`, index: i })
     world.create({ kind: 'link', at: host, type: 'dummy', name: 'eth0' })
     const link = { kind: 'link', at: inner, name: 'eth0', parent: { at: host, name: 'd0' }, ...fields } as unknown as LinkObject
     world.create(link)
     expect(shown(world, inner, 'eth0')).toMatchObject({ type: fields.type })
     expect(shown(world, host, 'eth0')).toMatchObject({ type: 'dummy' })
-    expect(listLinks(inner, world.session, [host]).find(({ name }) => name === 'eth0')).toMatchObject({ ...fields, parent: { at: host, name: 'd0' } })
+    expect(listLinks(inner, world.session, [host]).find(({ name }) => name === 'eth0')).toMatchObject({
+      ...fields,
+      parent: { at: host, name: 'd0' },
+    })
     world.remove(link)
     expect(shown(world, inner, 'eth0')).toBeUndefined()
   })
@@ -45,9 +49,9 @@ describe('a VRF', () => {
     expect(shown(world, at, 'd0')).toMatchObject({ master: 'red' })
     expect(routeGet(world.session, at, '198.51.100.1', { link: 'red' })).toMatchObject({ link: 'd0', gateway: '192.0.2.9', table: 100 })
     expect(sorted(world.list('link', at))).toEqual(sorted(linksOf(world, at)))
-    expect(() => world.change({ kind: 'link', at, type: 'vrf', name: 'red', table: 100 }, { kind: 'link', at, type: 'vrf', name: 'red', table: 101 })).toThrowError(
-      expect.objectContaining({ code: 'ERR_CNM_NOT_SUPPORTED' }),
-    )
+    expect(() =>
+      world.change({ kind: 'link', at, type: 'vrf', name: 'red', table: 100 }, { kind: 'link', at, type: 'vrf', name: 'red', table: 101 }),
+    ).toThrowError(expect.objectContaining({ code: 'ERR_CNM_NOT_SUPPORTED' }))
   })
 })
 
@@ -64,7 +68,9 @@ describe('changes', () => {
       const { mode, flag } = shown(world, at, 'x0') as { mode?: string; flag?: string }
       expect({ mode, flag }).toEqual({ flag: undefined, ...state })
     })
-    expect(() => world.create({ ...link({}), name: 'x1', mac: '02:00:00:00:00:01' })).toThrowError(expect.objectContaining({ field: 'mac' }))
+    expect(() => world.create({ ...link({}), name: 'x1', mac: '02:00:00:00:00:01' })).toThrowError(
+      expect.objectContaining({ field: 'mac' }),
+    )
   })
 
   it('of id and lower link of a vlan are refused', () => {

@@ -56,7 +56,10 @@ export class NetlinkSocket {
 
   /** Larger kernel buffers, for big batches and dumps; beyond the system's limit where we may. */
   enlarge(bytes: number): void {
-    for (const [force, plain] of [[SO_RCVBUFFORCE, SO_RCVBUF], [SO_SNDBUFFORCE, SO_SNDBUF]] as const) {
+    for (const [force, plain] of [
+      [SO_RCVBUFFORCE, SO_RCVBUF],
+      [SO_SNDBUFFORCE, SO_SNDBUF],
+    ] as const) {
       try {
         sys.setSocketOption(this.fd, SOL_SOCKET, force, bytes)
       } catch {
@@ -167,7 +170,9 @@ export class NetlinkSocket {
     } catch (error) {
       if (!overrun(error)) throw error
       this.#drain()
-      throw new CnmError('ERR_CNM_TRUNCATED', 'the kernel had no room for its answers: which messages it took is not known', { cause: error })
+      throw new CnmError('ERR_CNM_TRUNCATED', 'the kernel had no room for its answers: which messages it took is not known', {
+        cause: error,
+      })
     }
     if (length <= buffer.length) return length
     this.#drain()

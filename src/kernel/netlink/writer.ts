@@ -75,7 +75,11 @@ export class MessageWriter {
   begin(type: number, flags: number): this {
     if (this.#messageStart >= 0) this.#length = this.#messageStart
     this.#messageStart = this.#length
-    this.u32(0).u16(type).u16(flags | NLM_F_REQUEST).u32(this.#sequence).u32(0)
+    this.u32(0)
+      .u16(type)
+      .u16(flags | NLM_F_REQUEST)
+      .u32(this.#sequence)
+      .u32(0)
     return this
   }
   /** Drops the message that was begun: there was nothing to say. */
@@ -287,7 +291,10 @@ export class MessageWriter {
   #utf8String(start: number, type: number, value: string): this {
     const bytes = Buffer.from(value, 'utf8')
     this.#length = start
-    return this.#attribute(type, bytes.length + 1).raw(bytes).u8(0).#align()
+    return this.#attribute(type, bytes.length + 1)
+      .raw(bytes)
+      .u8(0)
+      .#align()
   }
   #attribute(type: number, payload: number): this {
     if (payload + 4 > LONGEST_ATTRIBUTE) throw tooLong(payload + 4)

@@ -65,7 +65,9 @@ export function alias(value: string, field = 'alias'): string {
 export function refuseUnknown(object: object, known: ReadonlySet<string>, what: string): void {
   for (const key in object) {
     if (known.has(key) || (object as Record<string, unknown>)[key] === undefined) continue
-    throw new CnmError('ERR_CNM_UNKNOWN_OPTION', `${what} has no option ${JSON.stringify(key)}; it has ${[...known].join(', ')}`, { field: key })
+    throw new CnmError('ERR_CNM_UNKNOWN_OPTION', `${what} has no option ${JSON.stringify(key)}; it has ${[...known].join(', ')}`, {
+      field: key,
+    })
   }
 }
 

@@ -39,7 +39,10 @@ export const optionsDiffer = (fields: readonly OptionField[], from: object, to: 
   fields.some((field) => changedValue(field, from as Options, to as Options) !== undefined)
 
 /** Options that are not at their initial value, or `undefined` when there are none. */
-export function readOptions<T extends object>(fields: readonly OptionField[], attributes: readonly (Uint8Array | undefined)[]): T | undefined {
+export function readOptions<T extends object>(
+  fields: readonly OptionField[],
+  attributes: readonly (Uint8Array | undefined)[],
+): T | undefined {
   let options: Record<string, number | boolean> | undefined
   for (const field of fields) {
     const bytes = attributes[field.attribute]

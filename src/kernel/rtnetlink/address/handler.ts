@@ -11,7 +11,16 @@ import { usualScope, writeAddress } from './message.js'
 import { parseAddress, type AddressFacts } from './parse.js'
 
 const NAMES: ReadonlySet<string> = new Set<keyof AddressObject>([
-  'kind', 'at', 'link', 'address', 'scope', 'peer', 'broadcast', 'noPrefixRoute', 'noDad', 'metric',
+  'kind',
+  'at',
+  'link',
+  'address',
+  'scope',
+  'peer',
+  'broadcast',
+  'noPrefixRoute',
+  'noDad',
+  'metric',
 ])
 
 export const addressHandler: ObjectHandler<'address'> = {
@@ -78,4 +87,6 @@ const canChangeInPlace = (from: AddressObject, to: AddressObject): boolean =>
   (to.metric !== undefined || from.metric === undefined)
 
 const differs = (from: AddressObject, to: AddressObject): boolean =>
-  from.metric !== to.metric || (from.noPrefixRoute ?? false) !== (to.noPrefixRoute ?? false) || (from.noDad ?? false) !== (to.noDad ?? false)
+  from.metric !== to.metric ||
+  (from.noPrefixRoute ?? false) !== (to.noPrefixRoute ?? false) ||
+  (from.noDad ?? false) !== (to.noDad ?? false)

@@ -19,15 +19,17 @@ const UNTAGGED = 4
 const RANGE_BEGIN = 8
 const RANGE_END = 16
 const LARGEST_ID = 4094
-const NAMES: ReadonlySet<string> = new Set<keyof BridgeVlanObject>(['kind', 'at', 'link', 'id', 'end', 'pvid', 'untagged', 'self'])
+const NAMES: ReadonlySet<string> = new Set<keyof BridgeVlanObject>(['kind', 'at', 'link', 'id', 'end', 'pvid', 'untagged', 'self', 'alone'])
 
 /** VLANs of bridge ports. The kernel does not mind one that is there already: it gets the flags of the new one. */
 export const bridgeVlanHandler: ObjectHandler<'bridge-vlan'> = {
   create(vlan, context) {
     send(vlan, RTM_SETLINK, context)
+    if (boolean(vlan.alone ?? false, 'alone')) leaveOthers(vlan, context)
   },
   change(from, to, context) {
-    const same = from.at === to.at && from.link === to.link && from.id === to.id && from.end === to.end && (from.self ?? false) === (to.self ?? false)
+    const same =
+      from.at === to.at && from.link === to.link && from.id === to.id && from.end === to.end && (from.self ?? false) === (to.self ?? false)
     if (!same) send(from, RTM_DELLINK, context)
     else if ((from.pvid ?? false) === (to.pvid ?? false) && (from.untagged ?? false) === (to.untagged ?? false)) return
     send(to, RTM_SETLINK, context)
@@ -38,6 +40,14 @@ export const bridgeVlanHandler: ObjectHandler<'bridge-vlan'> = {
     const flags = `${pvid === true ? ' pvid' : ''}${untagged === true ? ' untagged' : ''}${self === true ? ' self' : ''}`
     return `${inNamespace('bridge', at)} vlan ${action === 'delete' ? 'del' : 'add'} dev ${link} vid ${id}${end === undefined ? '' : `-${end}`}${flags}`
   },
+}
+
+function leaveOthers(vlan: BridgeVlanObject, context: TransactionContext): void {
+  const { link, id, end = id, self = false } = vlan
+  for (const other of listVlans(vlan.at, context)) {
+    if (other.link !== link || (other.self ?? false) !== self || (other.id >= id && (other.end ?? other.id) <= end)) continue
+    send(other, RTM_DELLINK, context)
+  }
 }
 
 function send(vlan: BridgeVlanObject, type: number, context: TransactionContext): void {

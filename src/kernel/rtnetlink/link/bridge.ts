@@ -1,6 +1,14 @@
 import type { BridgeOptions } from '../../../contracts/kernel-objects.js'
 import { attributeTable } from '../../netlink/reader.js'
-import { optionNames, optionsDiffer, readOptions, refuseUnknown, writeChangedOptions, writeOptions, type OptionField } from '../option-fields.js'
+import {
+  optionNames,
+  optionsDiffer,
+  readOptions,
+  refuseUnknown,
+  writeChangedOptions,
+  writeOptions,
+  type OptionField,
+} from '../option-fields.js'
 import type { LinkKind, LinkOf } from './kind.js'
 
 /** IFLA_BR_*. Times are in hundredths of a second, as ip(8) and the kernel have them. */

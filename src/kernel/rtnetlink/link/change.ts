@@ -28,17 +28,17 @@ export function changeLink(from: LinkObject, to: LinkObject, context: Transactio
 export function releaseExisting(link: LinkObject, context: TransactionContext): void {
   if (link.master === undefined && link.alias === undefined) return
   const { master: _master, alias: _alias, ...released } = link
-  changeLink(link, released as LinkObject, context)
+  changeLink(link, released, context)
 }
 
 function changeSettings(from: LinkObject, to: LinkObject, at: Place, options: LinkKind | undefined, context: TransactionContext): void {
   const index = context.linkIndex(at, to.name)
-  const arp = usesArp(to.type, 'mode' in to ? to.mode : undefined)
+  const arp = usesArp(to.type)
   let mask = changedMask(from, to, arp)
   const state = stateOf({ ...to, arp: to.arp ?? arp })
   const raiseLater = (mask & state & IFF_UP) !== 0 && generationDiffers(from, to)
   if (raiseLater) mask &= ~IFF_UP
-  const master = (from.at === to.at && from.master === to.master) ? undefined : (masterIndex(to, context) ?? 0)
+  const master = from.at === to.at && from.master === to.master ? undefined : (masterIndex(to, context) ?? 0)
   const writer = context.writer(at, NETLINK_ROUTE)
   beginLink(writer, RTM_NEWLINK, NLM_F_ACK, index, state & mask, mask)
   const start = writer.length

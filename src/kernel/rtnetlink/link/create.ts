@@ -4,9 +4,19 @@ import { NLA_F_NESTED, NLM_F_ACK, type MessageWriter } from '../../netlink/write
 import { creationFlags } from '../creation-flags.js'
 import { invalid, linkName } from '../input.js'
 import { RTM_NEWLINK } from '../message-types.js'
-import { IFF_UP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD } from './attributes.js'
+import {
+  IFF_UP,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_NET_NS_FD,
+} from './attributes.js'
 import { birthplace, parentOf, type LinkKind } from './kind.js'
-import { hasOwnMac, kindOf } from './kinds.js'
+import { choosesArp, hasOwnMac, kindOf } from './kinds.js'
 import { beginLink } from './message.js'
 import { hasLaterSettings, maskOf, stateOf, writeBirthSettings, writeLaterSettings, type LinkSettings } from './settings.js'
 import { peerAsLink } from './veth.js'
@@ -17,6 +27,7 @@ const SMALLEST_MTU = 68
 export function createLink(link: LinkObject, context: TransactionContext): void {
   const kind = kindOf(link)
   linkName(link.name)
+  if (link.arp !== undefined && !choosesArp(link.type)) throw invalid('arp', `a link of type ${link.type} has it by its mode`)
   if (link.mac !== undefined && !hasOwnMac(link.type)) throw invalid('mac', `a link of type ${link.type} has no MAC of its own`)
   const index = writeCreation(link.type === 'bridge' ? withOtherMtu(link) : link, kind, context)
   if (link.type === 'bridge' && link.mtu !== undefined) writeMtu(link.mtu, link.at, index, context)

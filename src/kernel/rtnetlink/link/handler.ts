@@ -1,4 +1,5 @@
 import type { LinkObject } from '../../../contracts/kernel-objects.js'
+import { CnmError } from '../../../contracts/errors.js'
 import { NETLINK_ROUTE, type ObjectHandler, type TransactionContext } from '../../handler.js'
 import { NLM_F_ACK } from '../../netlink/writer.js'
 import { RTM_DELLINK } from '../message-types.js'
@@ -8,6 +9,7 @@ import { describeLink } from './describe.js'
 import { birthplace, parentOf } from './kind.js'
 import { kindOf } from './kinds.js'
 import { listLinks, readLink } from './list.js'
+import { MACVLAN_CUTOFF } from './macvlan.js'
 import { beginLink } from './message.js'
 import { forgetPeer } from './veth.js'
 
@@ -15,12 +17,17 @@ export const linkHandler: ObjectHandler<'link'> = {
   create(link, context, replace) {
     if (link.type === 'existing') return setUpExisting(link, context)
     const old = replace ? readLink(context, link.at, link.name, placesOf(link)) : undefined
-    if (old === undefined) return createLink(link, context)
-    if (canBecome(old, link)) return changeLink(old, link, context)
-    removeLink(old, context)
-    createLink(link, context)
+    if (old !== undefined && canBecome(old, link)) changeLink(old, link, context)
+    else {
+      if (old !== undefined) removeLink(old, context)
+      createLink(link, context)
+    }
+    requireHonoured(link, context)
   },
-  change: changeLink,
+  change(from, to, context) {
+    changeLink(from, to, context)
+    requireHonoured(to, context)
+  },
   remove(link, context) {
     if (link.type === 'existing') releaseExisting(link, context)
     else removeLink(link, context)
@@ -48,6 +55,14 @@ export function canBecome(old: LinkObject, link: LinkObject): boolean {
   } catch {
     return false
   }
+}
+
+/** Kernels before 6.4 ignore this option of a macvlan instead of refusing it. @throws CnmError ERR_CNM_NOT_SUPPORTED */
+function requireHonoured(link: LinkObject, context: TransactionContext): void {
+  if (link.type !== 'macvlan' || link.broadcastCutoff === undefined) return
+  const present = readLink(context, link.at, link.name, placesOf(link))
+  if (present?.type === 'macvlan' && (present.broadcastCutoff ?? MACVLAN_CUTOFF) === link.broadcastCutoff) return
+  throw new CnmError('ERR_CNM_NOT_SUPPORTED', `link ${link.name}: this kernel knows no broadcast cutoff`, { field: 'broadcastCutoff' })
 }
 
 function placesOf(link: LinkObject): string[] {

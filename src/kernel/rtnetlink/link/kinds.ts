@@ -13,13 +13,13 @@ import { invalid, refuseUnknown } from '../input.js'
 type LinkType = LinkObject['type']
 
 const KINDS: Readonly<Record<LinkType, LinkKind>> = {
-  bridge: bridge as LinkKind,
-  veth: veth as LinkKind,
-  vxlan: vxlan as LinkKind,
-  macvlan: macvlan as LinkKind,
-  ipvlan: ipvlan as LinkKind,
-  vlan: vlan as LinkKind,
-  vrf: vrf as LinkKind,
+  bridge: bridge,
+  veth: veth,
+  vxlan: vxlan,
+  macvlan: macvlan,
+  ipvlan: ipvlan,
+  vlan: vlan,
+  vrf: vrf,
   dummy: { options: [] },
   ifb: { options: [] },
   // Keys and peers are generic netlink's, not rtnetlink's.
@@ -48,7 +48,10 @@ export function knownKind(name: string | undefined): { type: LinkType; kind: Lin
   return { type: name as LinkType, kind: KINDS[name as LinkType] }
 }
 
-export const usesArp = (type: LinkType, mode?: unknown): boolean => !WITHOUT_ARP.has(type) && !(type === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
+export const usesArp = (type: LinkType): boolean => !WITHOUT_ARP.has(type)
+
+/** Whether ARP is the owner's to switch: an ipvlan has it by its mode. */
+export const choosesArp = (type: LinkType): boolean => type !== 'ipvlan'
 
 export const usualQueue = (type: LinkType): number => (type === 'ifb' ? IFB_QUEUE : DEFAULT_QUEUE)
 

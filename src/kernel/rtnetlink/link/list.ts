@@ -21,7 +21,12 @@ export function listLinks(at: Place, context: TransactionContext, places: readon
 }
 
 /** One link by name, in normal form, or `undefined`. */
-export function readLink(context: TransactionContext, at: Place, name: string, places: readonly Place[] = USUAL_PLACES): LinkObject | undefined {
+export function readLink(
+  context: TransactionContext,
+  at: Place,
+  name: string,
+  places: readonly Place[] = USUAL_PLACES,
+): LinkObject | undefined {
   const facts = readFacts(context, at, name)
   return facts === undefined ? undefined : new Naming(at, context, places, []).objects([facts])[0]
 }
@@ -70,7 +75,10 @@ class Naming {
   #learn(facts: readonly LinkFacts[]): void {
     const wanted = new Map<number | undefined, Set<number>>()
     for (const { parentIndex, parentNamespace, masterIndex } of facts) {
-      for (const [index, namespace] of [[parentIndex, parentNamespace], [masterIndex, undefined]] as const) {
+      for (const [index, namespace] of [
+        [parentIndex, parentNamespace],
+        [masterIndex, undefined],
+      ] as const) {
         if (index === undefined || this.#links.has(key(namespace, index))) continue
         wanted.set(namespace, (wanted.get(namespace) ?? new Set()).add(index))
       }

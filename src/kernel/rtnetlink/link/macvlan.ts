@@ -19,7 +19,8 @@ const MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8, source: 16 } as cons
 /** Docker's; the kernel's own is vepa, so the mode is always sent. */
 const DEFAULT_MODE = 'bridge'
 const QUEUE_LENGTH = 1000
-const CUTOFF = 1
+/** What the kernel starts with, where it knows the option. */
+export const MACVLAN_CUTOFF = 1
 const MAX_I32 = 0x7fffffff
 
 type Macvlan = LinkOf<'macvlan'>
@@ -29,7 +30,8 @@ export const macvlan: LinkKind<Macvlan> = {
   write(writer, link) {
     writer.attrU32(IFLA_MACVLAN_MODE, numberOf(link.mode ?? DEFAULT_MODE, MODE, 'mode'))
     if (link.sourceMacs !== undefined) writeSources(writer, link)
-    if (link.broadcastQueueLength !== undefined) writer.attrU32(IFLA_MACVLAN_BC_QUEUE_LEN, integer(link.broadcastQueueLength, 'broadcastQueueLength'))
+    if (link.broadcastQueueLength !== undefined)
+      writer.attrU32(IFLA_MACVLAN_BC_QUEUE_LEN, integer(link.broadcastQueueLength, 'broadcastQueueLength'))
     if (link.broadcastCutoff !== undefined) writeCutoff(writer, link.broadcastCutoff)
   },
   differs(from, to) {
@@ -38,16 +40,17 @@ export const macvlan: LinkKind<Macvlan> = {
       (from.mode ?? DEFAULT_MODE) !== (to.mode ?? DEFAULT_MODE) ||
       !sameSources(from, to) ||
       (from.broadcastQueueLength ?? QUEUE_LENGTH) !== (to.broadcastQueueLength ?? QUEUE_LENGTH) ||
-      (from.broadcastCutoff ?? CUTOFF) !== (to.broadcastCutoff ?? CUTOFF)
+      (from.broadcastCutoff ?? MACVLAN_CUTOFF) !== (to.broadcastCutoff ?? MACVLAN_CUTOFF)
     )
   },
   writeChanges(writer, from, to) {
     const mode = to.mode ?? DEFAULT_MODE
     if (mode !== (from.mode ?? DEFAULT_MODE)) writer.attrU32(IFLA_MACVLAN_MODE, numberOf(mode, MODE, 'mode'))
     if (!sameSources(from, to)) writeSources(writer, to)
-    const [length, cutoff] = [to.broadcastQueueLength ?? QUEUE_LENGTH, to.broadcastCutoff ?? CUTOFF]
-    if (length !== (from.broadcastQueueLength ?? QUEUE_LENGTH)) writer.attrU32(IFLA_MACVLAN_BC_QUEUE_LEN, integer(length, 'broadcastQueueLength'))
-    if (cutoff !== (from.broadcastCutoff ?? CUTOFF)) writeCutoff(writer, cutoff)
+    const [length, cutoff] = [to.broadcastQueueLength ?? QUEUE_LENGTH, to.broadcastCutoff ?? MACVLAN_CUTOFF]
+    if (length !== (from.broadcastQueueLength ?? QUEUE_LENGTH))
+      writer.attrU32(IFLA_MACVLAN_BC_QUEUE_LEN, integer(length, 'broadcastQueueLength'))
+    if (cutoff !== (from.broadcastCutoff ?? MACVLAN_CUTOFF)) writeCutoff(writer, cutoff)
   },
   parse(data) {
     const table = attributeTable(data, 0, IFLA_MACVLAN_BC_CUTOFF)
@@ -59,7 +62,7 @@ export const macvlan: LinkKind<Macvlan> = {
       fields.broadcastQueueLength = number(IFLA_MACVLAN_BC_QUEUE_LEN)
     }
     const cutoff = table[IFLA_MACVLAN_BC_CUTOFF]
-    if (cutoff !== undefined && i32(cutoff) !== CUTOFF) fields.broadcastCutoff = i32(cutoff)
+    if (cutoff !== undefined && i32(cutoff) !== MACVLAN_CUTOFF) fields.broadcastCutoff = i32(cutoff)
     return { fields }
   },
 }
@@ -86,6 +89,8 @@ function readSources(bytes: Uint8Array): string[] {
 
 /** The kernel keeps a set: order does not count. */
 function sameSources(from: Macvlan, to: Macvlan): boolean {
-  const [a, b] = [from.sourceMacs ?? [], to.sourceMacs ?? []].map((list) => list.map((mac) => macToText(macToBytes(mac, 'sourceMacs'))).sort())
+  const [a, b] = [from.sourceMacs ?? [], to.sourceMacs ?? []].map((list) =>
+    list.map((mac) => macToText(macToBytes(mac, 'sourceMacs'))).sort(),
+  )
   return a!.join() === b!.join()
 }

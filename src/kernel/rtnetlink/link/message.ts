@@ -6,6 +6,14 @@ import { AF_UNSPEC } from '../message-types.js'
  * @param state IFF_* flags
  * @param mask which of them are to change
  */
-export function beginLink(writer: MessageWriter, type: number, flags: number, index: number, state = 0, mask = 0, family = AF_UNSPEC): void {
+export function beginLink(
+  writer: MessageWriter,
+  type: number,
+  flags: number,
+  index: number,
+  state = 0,
+  mask = 0,
+  family = AF_UNSPEC,
+): void {
   writer.begin(type, flags).u8(family).u8(0).u16(0).i32(index).u32(state).u32(mask)
 }

@@ -3,7 +3,7 @@ import { AF_INET6, macToText } from '../../addresses.js'
 import { attributes, attributeTable, i32, text, u32, u8 } from '../../netlink/reader.js'
 import { wordOf } from '../input.js'
 import * as ifla from './attributes.js'
-import { hasOwnMac, knownKind, usesArp, usualQueue } from './kinds.js'
+import { choosesArp, hasOwnMac, knownKind, usesArp, usualQueue } from './kinds.js'
 import type { LinkSettings } from './settings.js'
 import { isNamed, isUnusual } from './unknown.js'
 
@@ -46,7 +46,6 @@ export function parseLink(payload: Uint8Array): LinkFacts | undefined {
   const parsed = known?.kind.parse?.(info[ifla.IFLA_INFO_DATA] ?? NOTHING)
   const flags = u32(payload, 8)
   const type = known?.type ?? 'existing'
-  const fields = parsed?.fields ?? {}
   return {
     index: i32(payload, 4),
     name: text(name),
@@ -59,15 +58,15 @@ export function parseLink(payload: Uint8Array): LinkFacts | undefined {
     masterIndex: numberOrNone(table[ifla.IFLA_MASTER]),
     // Of a vxlan, IFLA_LINK is the link itself.
     parentIndex: type === 'vxlan' ? parsed?.parentIndex : numberOrNone(table[ifla.IFLA_LINK]),
-    parentNamespace: table[ifla.IFLA_LINK_NETNSID] === undefined ? undefined : i32(table[ifla.IFLA_LINK_NETNSID]!),
+    parentNamespace: table[ifla.IFLA_LINK_NETNSID] === undefined ? undefined : i32(table[ifla.IFLA_LINK_NETNSID]),
     type,
-    fields,
-    settings: parseSettings(payload, table, flags, type, fields.mode),
+    fields: parsed?.fields ?? {},
+    settings: parseSettings(payload, table, flags, type),
   }
 }
 
 /** Settings that are not what a link of this type has anyway. */
-function parseSettings(payload: Uint8Array, table: (Uint8Array | undefined)[], flags: number, type: LinkObject['type'], mode: unknown): LinkSettings {
+function parseSettings(payload: Uint8Array, table: (Uint8Array | undefined)[], flags: number, type: LinkObject['type']): LinkSettings {
   const settings: LinkSettings = {}
   const mac = macToText(table[ifla.IFLA_ADDRESS] ?? NOTHING)
   if (mac !== '' && (flags & IFF_LOOPBACK) === 0 && hasOwnMac(type)) settings.mac = mac
@@ -83,7 +82,7 @@ function parseSettings(payload: Uint8Array, table: (Uint8Array | undefined)[], f
   if (flags & IFF_PROMISC) settings.promiscuous = true
   if (flags & IFF_ALLMULTI) settings.allMulticast = true
   const arp = (flags & IFF_NOARP) === 0
-  if (arp !== usesArp(type, mode)) settings.arp = arp
+  if (arp !== usesArp(type) && choosesArp(type)) settings.arp = arp
   const generation = addressGeneration(table[ifla.IFLA_AF_SPEC])
   if (generation !== undefined && generation !== 'eui64') settings.ipv6AddressGeneration = generation
   const unknown = unknownAttributes(payload)

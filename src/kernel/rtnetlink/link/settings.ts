@@ -6,21 +6,67 @@ import { AF_INET6 } from '../../addresses.js'
 import { attrMac } from '../address-attributes.js'
 import { alias, boolean, integer, invalid, numberOf } from '../input.js'
 import {
-  ADDRESS_GENERATION, IFF_ALLMULTI, IFF_NOARP, IFF_PROMISC, IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_IFALIAS,
-  IFLA_INET6_ADDR_GEN_MODE, IFLA_MTU, IFLA_TXQLEN,
+  ADDRESS_GENERATION,
+  IFF_ALLMULTI,
+  IFF_NOARP,
+  IFF_PROMISC,
+  IFF_UP,
+  IFLA_ADDRESS,
+  IFLA_AF_SPEC,
+  IFLA_GROUP,
+  IFLA_IFALIAS,
+  IFLA_INET6_ADDR_GEN_MODE,
+  IFLA_MTU,
+  IFLA_TXQLEN,
 } from './attributes.js'
 import { isNamed } from './unknown.js'
 
 type SettingName =
-  | 'mac' | 'mtu' | 'up' | 'master' | 'group' | 'alias' | 'txQueueLength' | 'promiscuous' | 'allMulticast' | 'arp' | 'ipv6AddressGeneration' | 'unknown'
+  | 'mac'
+  | 'mtu'
+  | 'up'
+  | 'master'
+  | 'group'
+  | 'alias'
+  | 'txQueueLength'
+  | 'promiscuous'
+  | 'allMulticast'
+  | 'arp'
+  | 'ipv6AddressGeneration'
+  | 'unknown'
 
 export type LinkSettings = Pick<LinkObject, SettingName>
 
 export const SETTING_NAMES: readonly string[] = [
-  'kind', 'at', 'type', 'name', 'index', 'mac', 'mtu', 'up', 'master', 'group', 'alias', 'txQueueLength', 'promiscuous', 'allMulticast', 'arp',
-  'ipv6AddressGeneration', 'unknown',
+  'kind',
+  'at',
+  'type',
+  'name',
+  'index',
+  'mac',
+  'mtu',
+  'up',
+  'master',
+  'group',
+  'alias',
+  'txQueueLength',
+  'promiscuous',
+  'allMulticast',
+  'arp',
+  'ipv6AddressGeneration',
+  'unknown',
 ]
-export const PEER_NAMES: ReadonlySet<string> = new Set<keyof VethPeer>(['at', 'name', 'index', 'mac', 'mtu', 'up', 'group', 'alias', 'ipv6AddressGeneration'])
+export const PEER_NAMES: ReadonlySet<string> = new Set<keyof VethPeer>([
+  'at',
+  'name',
+  'index',
+  'mac',
+  'mtu',
+  'up',
+  'group',
+  'alias',
+  'ipv6AddressGeneration',
+])
 
 const LARGEST_MTU = 0x7fffffff
 
@@ -46,11 +92,13 @@ export function writeLaterSettings(writer: MessageWriter, link: LinkSettings): v
 export function writeChangedSettings(writer: MessageWriter, from: LinkSettings, to: LinkSettings): void {
   if (to.mac !== undefined && to.mac !== from.mac) attrMac(writer, IFLA_ADDRESS, to.mac, 'mac')
   if (to.mtu !== undefined && to.mtu !== from.mtu) writer.attrU32(IFLA_MTU, integer(to.mtu, 'mtu', LARGEST_MTU))
-  if (to.txQueueLength !== undefined && to.txQueueLength !== from.txQueueLength) writer.attrU32(IFLA_TXQLEN, integer(to.txQueueLength, 'txQueueLength'))
+  if (to.txQueueLength !== undefined && to.txQueueLength !== from.txQueueLength)
+    writer.attrU32(IFLA_TXQLEN, integer(to.txQueueLength, 'txQueueLength'))
   if ((to.group ?? 0) !== (from.group ?? 0)) writer.attrU32(IFLA_GROUP, integer(to.group ?? 0, 'group'))
   if ((to.alias ?? '') !== (from.alias ?? '')) writer.attrString(IFLA_IFALIAS, alias(to.alias ?? ''))
   if (generationDiffers(from, to)) writeAddressGeneration(writer, to.ipv6AddressGeneration ?? 'eui64')
-  for (const number in to.unknown) if (to.unknown[Number(number)] !== from.unknown?.[Number(number)]) writeUnknownOne(writer, number, to.unknown[Number(number)])
+  for (const number in to.unknown)
+    if (to.unknown[Number(number)] !== from.unknown?.[Number(number)]) writeUnknownOne(writer, number, to.unknown[Number(number)])
 }
 
 export const generationDiffers = (from: LinkSettings, to: LinkSettings): boolean =>

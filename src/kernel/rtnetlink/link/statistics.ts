@@ -9,7 +9,16 @@ const IFLA_STATS_LINK_64 = 1
 const STATS_HEADER = 12
 /** struct rtnl_link_stats64 of linux/if_link.h, in its order. */
 const COUNTERS = [
-  'rxPackets', 'txPackets', 'rxBytes', 'txBytes', 'rxErrors', 'txErrors', 'rxDropped', 'txDropped', 'multicast', 'collisions',
+  'rxPackets',
+  'txPackets',
+  'rxBytes',
+  'txBytes',
+  'rxErrors',
+  'txErrors',
+  'rxDropped',
+  'txDropped',
+  'multicast',
+  'collisions',
 ] as const
 
 /** Counters of a link since it was made. Doubles: exact up to 2^53 (9 PB). */
@@ -21,7 +30,12 @@ export function linkStatistics(context: TransactionContext, at: Place, name: str
   const index = context.linkIndex(at, name)
   // struct if_stats_msg: family, pad, index, filter of which statistics
   const { replies, ...answer } = socket.request(RTM_GETSTATS, 0, (writer) =>
-    writer.u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(1 << (IFLA_STATS_LINK_64 - 1)),
+    writer
+      .u8(AF_UNSPEC)
+      .u8(0)
+      .u16(0)
+      .u32(index)
+      .u32(1 << (IFLA_STATS_LINK_64 - 1)),
   )
   const statistics = replies[0] === undefined ? undefined : parseStatistics(replies[0].payload)
   if (statistics === undefined) throw kernelError({ ...answer, operation: `ip -s link show ${name}`, subject: 'link' })
@@ -32,7 +46,13 @@ export function linkStatistics(context: TransactionContext, at: Place, name: str
 export function listStatistics(context: TransactionContext, at: Place): Map<number, LinkStatistics> {
   const found = context.socket(at, NETLINK_ROUTE).dump(
     RTM_GETSTATS,
-    (writer) => writer.u8(AF_UNSPEC).u8(0).u16(0).u32(0).u32(1 << (IFLA_STATS_LINK_64 - 1)),
+    (writer) =>
+      writer
+        .u8(AF_UNSPEC)
+        .u8(0)
+        .u16(0)
+        .u32(0)
+        .u32(1 << (IFLA_STATS_LINK_64 - 1)),
     ({ payload }) => parseStatistics(payload),
   )
   return new Map(found.map(({ index, counters }) => [index, counters]))

@@ -12,8 +12,8 @@ const NAMED = [1, 3, 4, 5, 10, 13, 18, 19, 20, 26, 27, 28, 29, 37, 45, 46, 49]
  * the device, other names, permanent address, parents of hardware, devlink, DPLL, pacing horizon, immutability, rooms.
  */
 const REPORTED = [
-  2, 6, 7, 8, 9, 11, 12, 14, 15, 16, 21, 22, 23, 24, 25, 30, 31, 32, 33, 34, 35, 36, 38, 42, 43, 44, 47, 48, 50, 51, 52, 53, 54, 55, 56, 57, 59, 60,
-  61, 62, 65, 66, 67, 68, 69,
+  2, 6, 7, 8, 9, 11, 12, 14, 15, 16, 21, 22, 23, 24, 25, 30, 31, 32, 33, 34, 35, 36, 38, 42, 43, 44, 47, 48, 50, 51, 52, 53, 54, 55, 56, 57,
+  59, 60, 61, 62, 65, 66, 67, 68, 69,
 ]
 
 const LEFT_OUT: ReadonlySet<number> = new Set([...NAMED, ...REPORTED])

@@ -22,7 +22,13 @@ export const veth: LinkKind<Veth> = {
     refuseUnknown(peer, PEER_NAMES, 'a veth peer')
     const start = writer.nestBegin(VETH_INFO_PEER | NLA_F_NESTED)
     // struct ifinfomsg: family, pad, device type, index, flags, mask
-    writer.u8(0).u8(0).u16(0).i32(context.newLinkIndex(peer.at, linkName(peer.name, 'peer.name'), peer.index)).u32(0).u32(0)
+    writer
+      .u8(0)
+      .u8(0)
+      .u16(0)
+      .i32(context.newLinkIndex(peer.at, linkName(peer.name, 'peer.name'), peer.index))
+      .u32(0)
+      .u32(0)
     writer.attrString(IFLA_IFNAME, peer.name)
     writeBirthSettings(writer, peer)
     if (peer.at !== at) writer.attrU32(IFLA_NET_NS_FD, context.namespaceFd(peer.at))

@@ -17,7 +17,8 @@ export const vlan: LinkKind<LinkOf<'vlan'>> = {
   },
   differs(from, to) {
     if (!sameParent(from, to)) throw unchangeable(to, 'the parent')
-    if (from.id !== to.id || (from.protocol ?? DEFAULT_PROTOCOL) !== (to.protocol ?? DEFAULT_PROTOCOL)) throw unchangeable(to, 'id and protocol')
+    if (from.id !== to.id || (from.protocol ?? DEFAULT_PROTOCOL) !== (to.protocol ?? DEFAULT_PROTOCOL))
+      throw unchangeable(to, 'id and protocol')
     return false
   },
   parse(data) {

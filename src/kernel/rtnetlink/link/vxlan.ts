@@ -5,7 +5,15 @@ import { attributeTable, u16be, u32 } from '../../netlink/reader.js'
 import type { MessageWriter } from '../../netlink/writer.js'
 import { attrIp } from '../address-attributes.js'
 import { boolean, integer, invalid } from '../input.js'
-import { optionNames, optionsDiffer, readOptions, refuseUnknown, writeChangedOptions, writeOptions, type OptionField } from '../option-fields.js'
+import {
+  optionNames,
+  optionsDiffer,
+  readOptions,
+  refuseUnknown,
+  writeChangedOptions,
+  writeOptions,
+  type OptionField,
+} from '../option-fields.js'
 import { unchangeable } from './unchangeable.js'
 import type { LinkKind, LinkOf } from './kind.js'
 
@@ -40,7 +48,8 @@ export const vxlan: LinkKind<LinkOf<'vxlan'>> = {
   write(writer, { vxlan: options, at, parent, underlay }, context) {
     refuseUnknown(options, NAMES, 'a vxlan')
     const place = parent?.at ?? underlay ?? at
-    if (underlay !== undefined && underlay !== place) throw invalid('underlay', `the parent is in ${place}, and the UDP socket of a vxlan is where its parent is`)
+    if (underlay !== undefined && underlay !== place)
+      throw invalid('underlay', `the parent is in ${place}, and the UDP socket of a vxlan is where its parent is`)
     writer.attrU32(IFLA_VXLAN_ID, integer(options.id, 'id', LARGEST_ID))
     writer.attrU16be(IFLA_VXLAN_PORT, integer(options.port ?? PORT, 'port', 0xffff))
     if (options.local !== undefined) attrAddress(writer, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, options.local, 'local')
@@ -83,7 +92,14 @@ function attrAddress(writer: MessageWriter, four: number, six: number, text: str
   attrIp(writer, isIpv6Text(text) ? six : four, text, field)
 }
 
-function writeChangedAddress(writer: MessageWriter, four: number, six: number, from: string | undefined, to: string | undefined, field: string): void {
+function writeChangedAddress(
+  writer: MessageWriter,
+  four: number,
+  six: number,
+  from: string | undefined,
+  to: string | undefined,
+  field: string,
+): void {
   if (from === to) return
   // The unspecified address takes it away.
   attrAddress(writer, four, six, to ?? (from !== undefined && isIpv6Text(from) ? '::' : '0.0.0.0'), field)

@@ -16,7 +16,18 @@ const TABLE = { self: nd.NTF_SELF, master: nd.NTF_MASTER } as const
 const ALL_ZERO = '00:00:00:00:00:00'
 const LARGEST_VLAN = 4094
 const LARGEST_VNI = 0xffffff
-const NAMES: ReadonlySet<string> = new Set<keyof FdbObject>(['kind', 'at', 'link', 'mac', 'destination', 'port', 'vni', 'vlan', 'table', 'state'])
+const NAMES: ReadonlySet<string> = new Set<keyof FdbObject>([
+  'kind',
+  'at',
+  'link',
+  'mac',
+  'destination',
+  'port',
+  'vni',
+  'vlan',
+  'table',
+  'state',
+])
 
 /**
  * Forwarding entries. Entries of a vxlan for the all-zero MAC or a group are added to each other, one for each
@@ -30,7 +41,8 @@ export const fdbHandler: ObjectHandler<'fdb'> = {
   change(from, to, context) {
     refuseUnknown(to, NAMES, 'a forwarding entry')
     const same = sameEntry(from, to)
-    if (same && !isList(to) && (to.destination !== undefined || from.destination === undefined)) return write(to, RTM_NEWNEIGH, creationFlags(true), context)
+    if (same && !isList(to) && (to.destination !== undefined || from.destination === undefined))
+      return write(to, RTM_NEWNEIGH, creationFlags(true), context)
     write(from, RTM_DELNEIGH, NLM_F_ACK, context)
     write(to, RTM_NEWNEIGH, isList(to) ? NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND : creationFlags(false), context)
   },
@@ -78,4 +90,5 @@ const sameEntry = (from: FdbObject, to: FdbObject): boolean =>
   from.mac.toLowerCase() === to.mac.toLowerCase() &&
   from.vlan === to.vlan &&
   (from.table ?? 'self') === (to.table ?? 'self') &&
-  (!isList(to) || (from.destination !== undefined && to.destination !== undefined && canonicalIp(from.destination) === canonicalIp(to.destination)))
+  (!isList(to) ||
+    (from.destination !== undefined && to.destination !== undefined && canonicalIp(from.destination) === canonicalIp(to.destination)))

@@ -8,7 +8,17 @@ import { inNamespace } from '../describe-place.js'
 import { boolean, invalid, numberOf, refuseUnknown } from '../input.js'
 import { linkNames } from '../link-names.js'
 import { AF_UNSPEC, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from '../message-types.js'
-import { beginNeighbour, NDA_DST, NDA_LLADDR, NTF_PROXY, NTF_ROUTER, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE } from './message.js'
+import {
+  beginNeighbour,
+  NDA_DST,
+  NDA_LLADDR,
+  NTF_PROXY,
+  NTF_ROUTER,
+  NUD_NOARP,
+  NUD_PERMANENT,
+  NUD_REACHABLE,
+  NUD_STALE,
+} from './message.js'
 import { parseNeighbour, type NeighbourFacts } from './parse.js'
 
 const STATE = { permanent: NUD_PERMANENT, noarp: NUD_NOARP, reachable: NUD_REACHABLE, stale: NUD_STALE } as const
@@ -21,7 +31,8 @@ export const neighbourHandler: ObjectHandler<'neighbour'> = {
   },
   change(from, to, context) {
     check(to)
-    const same = from.at === to.at && from.link === to.link && canonicalIp(from.address) === canonicalIp(to.address) && isProxy(from) === isProxy(to)
+    const same =
+      from.at === to.at && from.link === to.link && canonicalIp(from.address) === canonicalIp(to.address) && isProxy(from) === isProxy(to)
     if (!same) remove(from, context)
     add(to, context, same)
   },
@@ -48,7 +59,14 @@ const NDA_IFINDEX = 8
 function dumpNeighbours(context: TransactionContext, at: Place, proxy: boolean, index: number | undefined): NeighbourFacts[] {
   const body = (writer: MessageWriter): void => {
     // struct ndmsg; of its fields only this flag may be set in a request
-    writer.u8(AF_UNSPEC).u8(0).u16(0).i32(0).u16(0).u8(proxy ? NTF_PROXY : 0).u8(0)
+    writer
+      .u8(AF_UNSPEC)
+      .u8(0)
+      .u16(0)
+      .i32(0)
+      .u16(0)
+      .u8(proxy ? NTF_PROXY : 0)
+      .u8(0)
     if (index !== undefined) writer.attrU32(NDA_IFINDEX, index)
   }
   return context.socket(at, NETLINK_ROUTE).dump(RTM_GETNEIGH, body, ({ payload }) => parseNeighbour(payload))
@@ -56,7 +74,8 @@ function dumpNeighbours(context: TransactionContext, at: Place, proxy: boolean, 
 
 function check(object: NeighbourObject): void {
   refuseUnknown(object, NAMES, 'a neighbour')
-  if (isProxy(object) && (object.mac ?? object.state) !== undefined) throw invalid('proxy', 'an address answered for has neither MAC nor state')
+  if (isProxy(object) && (object.mac ?? object.state) !== undefined)
+    throw invalid('proxy', 'an address answered for has neither MAC nor state')
   if (!isProxy(object) && object.mac === undefined && object.state !== 'noarp') throw invalid('mac', 'a neighbour needs one')
 }
 

@@ -26,6 +26,14 @@ export const NUD_PERMANENT = 0x80
 export const NEIGHBOUR_HEADER = 12
 
 /** Starts a message: struct ndmsg. */
-export function beginNeighbour(writer: MessageWriter, type: number, flags: number, family: number, index: number, state: number, ntf: number): void {
+export function beginNeighbour(
+  writer: MessageWriter,
+  type: number,
+  flags: number,
+  family: number,
+  index: number,
+  state: number,
+  ntf: number,
+): void {
   writer.begin(type, flags).u8(family).u8(0).u16(0).i32(index).u16(state).u8(ntf).u8(0)
 }

@@ -70,14 +70,18 @@ function begin(object: QdiscObject, type: number, flags: number, context: Transa
   const index = context.linkIndex(object.at, object.link)
   const writer = context.writer(object.at, NETLINK_ROUTE)
   writer.begin(type, flags).u8(AF_UNSPEC).u8(0).u16(0).i32(index)
-  writer.u32(parent === 'root' ? 0 : INGRESS_HANDLE).u32(parent === 'root' ? TC_H_ROOT : TC_H_INGRESS).u32(0)
+  writer
+    .u32(parent === 'root' ? 0 : INGRESS_HANDLE)
+    .u32(parent === 'root' ? TC_H_ROOT : TC_H_INGRESS)
+    .u32(0)
   return writer.attrString(TCA_KIND, parent === 'root' ? object.qdisc.type : parent)
 }
 
 /** `clsact` is a qdisc of type ingress with a way out too. */
 function parentOf({ parent, qdisc }: QdiscObject): 'root' | 'ingress' | 'clsact' {
   const place = parent ?? (qdisc.type === 'ingress' ? 'ingress' : 'root')
-  if (place !== 'root' && place !== 'ingress' && place !== 'clsact') throw invalid('parent', `${JSON.stringify(place)} is none of root, ingress, clsact`)
+  if (place !== 'root' && place !== 'ingress' && place !== 'clsact')
+    throw invalid('parent', `${JSON.stringify(place)} is none of root, ingress, clsact`)
   if ((qdisc.type === 'ingress') !== (place !== 'root')) throw invalid('parent', `a qdisc of type ${qdisc.type} cannot be at ${place}`)
   return place
 }
@@ -115,4 +119,6 @@ export function parseQdisc(payload: Uint8Array): QdiscFacts | undefined {
 const NOTHING = new Uint8Array(0)
 
 const sorted = (qdisc: object): [string, unknown][] =>
-  Object.entries(qdisc).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))
+  Object.entries(qdisc)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -87,7 +87,13 @@ function writeNetem(writer: MessageWriter, { delay = 0, loss = 0, limit = NETEM_
   integer(delay, 'delay')
   if (typeof loss !== 'number' || !(loss >= 0 && loss <= 1)) throw invalid('loss', `${JSON.stringify(loss)} is not a number of 0 to 1`)
   const ticks = Math.min(Math.round((delay * 1000) / TICK), MAX_U32)
-  writer.u32(ticks).u32(integer(limit, 'limit')).u32(Math.round(loss * MAX_U32)).u32(0).u32(0).u32(0)
+  writer
+    .u32(ticks)
+    .u32(integer(limit, 'limit'))
+    .u32(Math.round(loss * MAX_U32))
+    .u32(0)
+    .u32(0)
+    .u32(0)
   writer.attrU64(TCA_NETEM_LATENCY64, BigInt(delay) * 1000n)
 }
 

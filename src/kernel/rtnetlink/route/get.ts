@@ -28,12 +28,25 @@ export interface RouteQuestion {
 }
 
 /** `ip route get <destination>`. @throws CnmError where there is no route */
-export function routeGet(context: TransactionContext, at: Place, destination: string, { source, link, mark }: RouteQuestion = {}): ChosenRoute {
+export function routeGet(
+  context: TransactionContext,
+  at: Place,
+  destination: string,
+  { source, link, mark }: RouteQuestion = {},
+): ChosenRoute {
   const socket = context.socket(at, NETLINK_ROUTE)
   const index = link === undefined ? undefined : context.linkIndex(at, link)
   const { replies, ...answer } = socket.request(RTM_GETROUTE, 0, (writer) => {
     const bits = ipSize(destination) * 8
-    writer.u8(familyOf(destination)).u8(bits).u8(source === undefined ? 0 : bits).u8(0).u8(0).u8(0).u8(0).u8(0)
+    writer
+      .u8(familyOf(destination))
+      .u8(bits)
+      .u8(source === undefined ? 0 : bits)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
     // IPv6 names the table in any case, and refuses to be asked for it.
     writer.u32(isIpv6Text(destination) ? 0 : RTM_F_LOOKUP_TABLE)
     attrIp(writer, RTA_DST, destination, 'destination')

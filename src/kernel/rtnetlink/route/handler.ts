@@ -12,7 +12,21 @@ import { familyOfRoute, writeRoute } from './message.js'
 import { requirePresent } from './present.js'
 
 const NAMES: ReadonlySet<string> = new Set<keyof RouteObject>([
-  'kind', 'at', 'destination', 'family', 'gateway', 'link', 'nextHops', 'metric', 'table', 'type', 'scope', 'onlink', 'source', 'protocol', 'mtu',
+  'kind',
+  'at',
+  'destination',
+  'family',
+  'gateway',
+  'link',
+  'nextHops',
+  'metric',
+  'table',
+  'type',
+  'scope',
+  'onlink',
+  'source',
+  'protocol',
+  'mtu',
 ])
 const HOP_NAMES: ReadonlySet<string> = new Set(['gateway', 'link', 'weight', 'onlink'])
 
@@ -68,7 +82,9 @@ function describeRoute(action: 'create' | 'change' | 'delete', object: RouteObje
     source === undefined ? '' : ` src ${source}`,
     metric === undefined ? '' : ` metric ${metric}`,
     table === undefined ? '' : ` table ${table}`,
-    ...(nextHops ?? []).map((hop) => ` nexthop${hop.gateway === undefined ? '' : ` via ${hop.gateway}`}${hop.link === undefined ? '' : ` dev ${hop.link}`}`),
+    ...(nextHops ?? []).map(
+      (hop) => ` nexthop${hop.gateway === undefined ? '' : ` via ${hop.gateway}`}${hop.link === undefined ? '' : ` dev ${hop.link}`}`,
+    ),
   ]
   return words.join('')
 }

@@ -40,7 +40,16 @@ function dumpFamily(context: TransactionContext, at: Place, family: number, filt
   const index = filter.link === undefined ? undefined : context.linkIndex(at, filter.link)
   const body = (writer: MessageWriter): void => {
     // struct rtmsg: family, lengths, type of service, table, protocol, scope, type, flags
-    writer.u8(family).u8(0).u8(0).u8(0).u8(0).u8(filter.protocol ?? 0).u8(0).u8(filter.type === undefined ? 0 : TYPE[filter.type]).u32(0)
+    writer
+      .u8(family)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(filter.protocol ?? 0)
+      .u8(0)
+      .u8(filter.type === undefined ? 0 : TYPE[filter.type])
+      .u32(0)
     if (filter.table !== undefined) writer.attrU32(RTA_TABLE, filter.table)
     if (index !== undefined) writer.attrU32(RTA_OIF, index)
   }

@@ -18,9 +18,20 @@ export function writeRoute(writer: MessageWriter, type: number, flags: number, o
   const table = integer(object.table ?? MAIN_TABLE, 'table', undefined, 1)
   const protocol = integer(object.protocol ?? USUAL_PROTOCOL, 'protocol', LARGEST_U8)
   const onlink = boolean(object.onlink ?? false, 'onlink') ? RTNH_F_ONLINK : 0
-  if (nextHops !== undefined && (gateway ?? link) !== undefined) throw invalid('nextHops', 'a route has either these or a gateway and link of its own')
-  writer.begin(type, flags).u8(family).u8(length).u8(0).u8(0).u8(table > LARGEST_U8 ? 0 : table).u8(protocol)
-  writer.u8(scopeOf(object, family)).u8(numberOf(object.type ?? 'unicast', TYPE, 'type')).u32(onlink)
+  if (nextHops !== undefined && (gateway ?? link) !== undefined)
+    throw invalid('nextHops', 'a route has either these or a gateway and link of its own')
+  writer
+    .begin(type, flags)
+    .u8(family)
+    .u8(length)
+    .u8(0)
+    .u8(0)
+    .u8(table > LARGEST_U8 ? 0 : table)
+    .u8(protocol)
+  writer
+    .u8(scopeOf(object, family))
+    .u8(numberOf(object.type ?? 'unicast', TYPE, 'type'))
+    .u32(onlink)
   if (table > LARGEST_U8) writer.attrU32(route.RTA_TABLE, table)
   if (length > 0) attrNetwork(writer, route.RTA_DST, destination, length, 'destination')
   if (link !== undefined) writer.attrU32(route.RTA_OIF, context.linkIndex(at, link))
@@ -35,7 +46,10 @@ export function writeRoute(writer: MessageWriter, type: number, flags: number, o
 /** AF_INET or AF_INET6. */
 export function familyOfRoute({ destination, family, gateway, nextHops }: RouteObject): number {
   if (typeof destination !== 'string') throw invalid('destination', `${JSON.stringify(destination)} is not a network`)
-  const implied = destination === 'default' ? familyOf(gateway ?? nextHops?.find((hop) => hop.gateway !== undefined)?.gateway ?? '') : familyOf(destination)
+  const implied =
+    destination === 'default'
+      ? familyOf(gateway ?? nextHops?.find((hop) => hop.gateway !== undefined)?.gateway ?? '')
+      : familyOf(destination)
   if (family === undefined) return implied
   const wanted = family === 6 ? AF_INET6 : AF_INET
   if (family !== 4 && family !== 6) throw invalid('family', `${JSON.stringify(family)} is neither 4 nor 6`)
@@ -72,14 +86,23 @@ function attrMtu(writer: MessageWriter, mtu: number): void {
   writer.nestEnd(metrics)
 }
 
-function attrNextHops(writer: MessageWriter, hops: readonly NextHop[], family: number, object: RouteObject, context: TransactionContext): void {
-  if (!Array.isArray(hops) || hops.length === 0) throw invalid('nextHops', 'a list of one or more')
+function attrNextHops(
+  writer: MessageWriter,
+  hops: readonly NextHop[],
+  family: number,
+  object: RouteObject,
+  context: TransactionContext,
+): void {
+  if (!(hops instanceof Array) || hops.length === 0) throw invalid('nextHops', 'a list of one or more')
   const list = writer.nestBegin(route.RTA_MULTIPATH)
   for (const { gateway, link, weight = 1, onlink = object.onlink ?? false } of hops) {
     const index = link === undefined ? 0 : context.linkIndex(object.at, link)
     // struct rtnexthop: its length (written last, like that of an attribute), flags, weight less one, link
     const hop = writer.structBegin()
-    writer.u8(boolean(onlink, 'nextHops.onlink') ? RTNH_F_ONLINK : 0).u8(integer(weight, 'nextHops.weight', 256, 1) - 1).i32(index)
+    writer
+      .u8(boolean(onlink, 'nextHops.onlink') ? RTNH_F_ONLINK : 0)
+      .u8(integer(weight, 'nextHops.weight', 256, 1) - 1)
+      .i32(index)
     if (gateway !== undefined) attrGateway(writer, family, gateway)
     writer.structEnd(hop)
   }

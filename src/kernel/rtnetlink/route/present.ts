@@ -58,7 +58,16 @@ function takeFrom(routes: ReadonlyMap<string, RouteFacts[]>, object: RouteObject
 function ask({ at, destination }: RouteObject, context: TransactionContext): RouteFacts | undefined {
   if (destination === 'default' || destination.endsWith('/0')) return undefined
   const { replies } = context.socket(at, NETLINK_ROUTE).request(RTM_GETROUTE, 0, (writer) => {
-    writer.u8(AF_INET).u8(32).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE)
+    writer
+      .u8(AF_INET)
+      .u8(32)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u32(RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE)
     attrPrefixAddress(writer, RTA_DST, destination, 'destination')
   })
   return replies[0] === undefined ? undefined : parseRoute(replies[0].payload)

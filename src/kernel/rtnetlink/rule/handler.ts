@@ -14,14 +14,28 @@ import { parseRule, priorityOf, type RuleFacts } from './parse.js'
 const { EEXIST, ESRCH } = constants.errno
 const CREATION = NLM_F_ACK | NLM_F_CREATE
 const NAMES: ReadonlySet<string> = new Set<keyof PolicyRuleObject>([
-  'kind', 'at', 'family', 'priority', 'from', 'to', 'iif', 'oif', 'mark', 'markMask', 'table', 'action', 'suppressPrefixLength', 'invert',
+  'kind',
+  'at',
+  'family',
+  'priority',
+  'from',
+  'to',
+  'iif',
+  'oif',
+  'mark',
+  'markMask',
+  'table',
+  'action',
+  'suppressPrefixLength',
+  'invert',
 ])
 
 export const policyRuleHandler: ObjectHandler<'policy-rule'> = {
   create(rule, context, replace) {
     refuseUnknown(rule, NAMES, 'a policy rule')
     // The kernel, asked for a new rule only (NLM_F_EXCL), takes one that says more for the same; asked to replace, it makes a second one.
-    if (dumpRules(rule.at, context, familyOfRule(rule)).every((present) => !isRule(present, rule))) send(rule, RTM_NEWRULE, CREATION, context)
+    if (dumpRules(rule.at, context, familyOfRule(rule)).every((present) => !isRule(present, rule)))
+      send(rule, RTM_NEWRULE, CREATION, context)
     else if (!replace) throw kernelError({ errno: EEXIST, operation: describeRule('create', rule) })
   },
   change(from, to, context) {

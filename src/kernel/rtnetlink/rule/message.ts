@@ -29,7 +29,15 @@ export function writeRule(writer: MessageWriter, type: number, flags: number, ru
   const [to, from] = [lengthOf(rule.to, 'to', rule), lengthOf(rule.from, 'from', rule)]
   const invert = boolean(rule.invert ?? false, 'invert') ? FIB_RULE_INVERT : 0
   if (rule.family !== 4 && rule.family !== 6) throw invalid('family', `${JSON.stringify(rule.family)} is neither 4 nor 6`)
-  writer.begin(type, flags).u8(familyOfRule(rule)).u8(to).u8(from).u8(0).u8(table > LARGEST_U8 ? 0 : table).u8(0).u8(0)
+  writer
+    .begin(type, flags)
+    .u8(familyOfRule(rule))
+    .u8(to)
+    .u8(from)
+    .u8(0)
+    .u8(table > LARGEST_U8 ? 0 : table)
+    .u8(0)
+    .u8(0)
   writer.u8(numberOf(action, ACTION, 'action')).u32(invert)
   writer.attrU32(FRA_PRIORITY, integer(rule.priority, 'priority'))
   if (rule.to !== undefined && to > 0) attrNetwork(writer, FRA_DST, rule.to, to, 'to')
@@ -38,7 +46,8 @@ export function writeRule(writer: MessageWriter, type: number, flags: number, ru
   if (rule.oif !== undefined) writer.attrString(FRA_OIFNAME, linkName(rule.oif, 'oif'))
   writeMark(writer, rule)
   if (table > LARGEST_U8) writer.attrU32(FRA_TABLE, table)
-  if (rule.suppressPrefixLength !== undefined) writer.attrU32(FRA_SUPPRESS_PREFIXLEN, integer(rule.suppressPrefixLength, 'suppressPrefixLength', 128))
+  if (rule.suppressPrefixLength !== undefined)
+    writer.attrU32(FRA_SUPPRESS_PREFIXLEN, integer(rule.suppressPrefixLength, 'suppressPrefixLength', 128))
   writer.end()
 }
 
