@@ -13,6 +13,7 @@ import { networkOptions, type BridgeOptions } from './network-options.js'
 import { describeMember, describePolicy } from './policy/describe-policy.js'
 import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
+import { refuseVlans } from './vlans.js'
 
 export interface BridgeDriverOptions {
   /** Default `nftables`. `none`: no rules at all; ports cannot be published, and networks neither reach the world by masquerade nor are they isolated. */
@@ -46,6 +47,9 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
     publishing: (endpoint, network) => publishing(endpoint, network, hasRules(network)),
     async start(given) {
       context = given
+    },
+    async beforeJoin(endpoint, network) {
+      refuseVlans(endpoint, network)
     },
     async beforeCreate(network, host) {
       const state = decide(network, host, (context?.networks() ?? []) as readonly NetworkView<BridgeOptions>[])

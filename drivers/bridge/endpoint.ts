@@ -3,6 +3,7 @@ import type { BridgeEndpointOptions } from './endpoint-options.js'
 import { bridgeName, linkLocalOf, portMac, portName } from './kernel-names.js'
 import { mtuOf, portMtu } from './mtu.js'
 import type { BridgeOptions } from './network-options.js'
+import { describeVlans } from './vlans.js'
 
 type Network = NetworkView<BridgeOptions>
 type Endpoint = EndpointView<BridgeEndpointOptions>
@@ -12,6 +13,7 @@ export function describeEndpoint(endpoint: Endpoint, network: Network, host: Hos
   return [
     ...pair(endpoint, network, host),
     ...bridgePort(endpoint, network, host),
+    ...describeVlans(endpoint, network),
     ...sysctls(endpoint, host),
     ...addresses(endpoint),
     ...defaultRoutes(endpoint, network),

@@ -30,6 +30,8 @@ export interface BridgeOptions {
   inhibitIpv4: boolean
   /** VRF of the host that the bridge becomes a port of. */
   vrf?: string
+  /** VLAN of untagged frames on the network's ports. A bridge of ours then keeps VLANs apart; another must do so already. */
+  vlan?: number
   /** Endpoints take their default route through the network's gateway. */
   defaultRoute: boolean
   /** Metric of that route. */
@@ -106,6 +108,11 @@ const asIPv6: OptionParser<string> = (text) => {
   return new URL(`http://[${text}]/`).hostname.slice(1, -1)
 }
 
+const MAX_VLAN = 4094
+
+/** 0 is how other systems say that there is none. */
+export const asVlan: OptionParser<number | undefined> = (text) => asInteger(0, MAX_VLAN)(text) || undefined
+
 const asLinkNames: OptionParser<string[]> = (text) => [...new Set(text.split(':').map(asLinkName))]
 
 const asIsolation: OptionParser<'false' | 'true' | 'strict'> = (text) => (text === 'strict' ? text : asBoolean(text) ? 'true' : 'false')
@@ -133,6 +140,7 @@ export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined 
   'com.docker.network.bridge.inhibit_ipv4': { to: 'inhibitIpv4', parse: asBoolean },
   'com.docker.network.bridge.default_bridge': { to: 'default', parse: asNotDefault },
   vrf: { to: 'vrf', parse: asLinkName },
+  vlan: { to: 'vlan', parse: asVlan },
   no_default_route: { to: 'defaultRoute', parse: negated },
   metric: { to: 'metric', parse: asInteger(0, MAX_METRIC) },
   'com.docker.network.bridge.gateway_mode_ipv4': { to: 'gatewayMode4', parse: asGatewayMode },

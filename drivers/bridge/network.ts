@@ -19,7 +19,7 @@ function bridge(network: NetworkView<BridgeOptions>, host: HostFacts): LinkObjec
   const name = bridgeName(network)
   const mtu = mtuOf(network, host)
   if (isOurs(network)) {
-    const { vrf } = network.options
+    const { vrf, vlan } = network.options
     return {
       kind: 'link',
       at: 'host',
@@ -28,6 +28,8 @@ function bridge(network: NetworkView<BridgeOptions>, host: HostFacts): LinkObjec
       mac: bridgeMac(network),
       ...(mtu !== undefined && { mtu }),
       ...(vrf !== undefined && { master: vrf }),
+      // The default VLAN is that of every port, and of the bridge itself.
+      ...(vlan !== undefined && { bridge: { vlanFiltering: true, vlanDefaultPvid: vlan } }),
       ipv6AddressGeneration: 'none',
     }
   }

@@ -253,6 +253,8 @@ export interface BridgeVlanObject {
   untagged?: boolean
   /** On the bridge device itself instead of a port. */
   self?: boolean
+  /** When it comes, the port leaves all other VLANs: a new port is in the bridge's default one. */
+  alone?: boolean
 }
 
 /** Identity: place, path. Written only if the value differs. */

@@ -84,6 +84,7 @@ const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>>
   'nft-element': ['set'],
   'xfrm-state': ['aead'],
   sysctl: ['after'],
+  'bridge-vlan': ['alone'],
   route: ['family'],
 }
 
