@@ -1,2 +1,3 @@
 export { driverConformance, type DriverConformance, type DriverSample } from './driver-conformance.js'
 export { driverKernelConformance, type DriverKernelConformance } from './driver-kernel-conformance.js'
+export { storeConformance, type StoreConformanceOptions } from './store-conformance.js'

@@ -1,7 +1,7 @@
 import type { Store } from '../contracts/store.js'
 import { closing } from './store/closing.js'
 import { conditions } from './store/conditions.js'
-import type { Using } from './store/expect.js'
+import { taker, type Using } from './store/expect.js'
 import { reading } from './store/reading.js'
 import { watching } from './store/watching.js'
 
@@ -13,6 +13,8 @@ export interface StoreConformanceOptions {
   /** `describe` and `it` of the test runner: vitest, node:test, mocha and jest all fit. */
   describe(name: string, body: () => void): unknown
   it(name: string, body: () => Promise<void>): unknown
+  /** Milliseconds to wait for an event of a watch. Default 5,000. */
+  timeLimit?: number
 }
 
 /**
@@ -24,7 +26,8 @@ export interface StoreConformanceOptions {
  * storeConformance({ open: () => myStore(), describe, it })
  * ```
  */
-export function storeConformance({ open, reopen, describe, it }: StoreConformanceOptions): void {
+export function storeConformance({ open, reopen, describe, it, timeLimit = 5000 }: StoreConformanceOptions): void {
+  const take = taker(timeLimit)
   const using: Using = (name, body) => {
     it(name, async () => {
       const store = await open()
@@ -37,6 +40,6 @@ export function storeConformance({ open, reopen, describe, it }: StoreConformanc
   }
   describe('store: reading and writing', () => reading(using))
   describe('store: conditional commits', () => conditions(using))
-  describe('store: watching', () => watching(using))
-  describe('store: closing', () => closing(open, reopen, it))
+  describe('store: watching', () => watching(using, take))
+  describe('store: closing', () => closing({ open, reopen, it, take }))
 }

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import type { Store } from '../../contracts/store.js'
-import { rejects, take } from './expect.js'
+import { rejects, type Take } from './expect.js'
 
-export function closing(open: () => Promise<Store>, reopen: (() => Promise<Store>) | undefined, it: (name: string, body: () => Promise<void>) => unknown): void {
+interface Closing {
+  open: () => Promise<Store>
+  reopen: (() => Promise<Store>) | undefined
+  it: (name: string, body: () => Promise<void>) => unknown
+  take: Take
+}
+
+export function closing({ open, reopen, it, take }: Closing): void {
   it('refuses everything after closing, and may be closed twice', async () => {
     const store = await open()
     await Promise.all([store.close(), store.close()])

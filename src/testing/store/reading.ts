@@ -49,14 +49,17 @@ export function reading(using: Using): void {
   using('lists what was there at one moment, while commits go on', async (store) => {
     const at = (value: number): StoreChange[] => Array.from({ length: 100 }, (_, index) => ({ put: `s/${index}`, value }))
     await store.commit(at(0))
-    const writing = (async () => {
+    const write = async (): Promise<void> => {
       for (let value = 1; value <= 20; value++) await store.commit(at(value))
-    })()
-    for (let round = 0; round < 20; round++) {
-      const values = new Set((await store.list('s/')).map(({ value }) => value))
-      assert.equal(values.size, 1, `parts of several commits: ${[...values].join(', ')}`)
     }
-    await writing
+    const read = async (): Promise<void> => {
+      for (let round = 0; round < 20; round++) {
+        const values = new Set((await store.list('s/')).map(({ value }) => value))
+        assert.equal(values.size, 1, `parts of several commits: ${[...values].join(', ')}`)
+      }
+    }
+    const results = await Promise.allSettled([write(), read()])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   })
   using('takes keys of 511 bytes and values of a megabyte', async (store) => {
     const put = 'k'.repeat(511)

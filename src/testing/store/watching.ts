@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { rejects, take, type Using } from './expect.js'
+import { rejects, type Take, type Using } from './expect.js'
 
-export function watching(using: Using): void {
+export function watching(using: Using, take: Take): void {
   using('shows the commits under a prefix, in order, from the call on', async (store) => {
     await store.commit([{ put: 'a/before', value: 0 }])
     const ending = new AbortController()
