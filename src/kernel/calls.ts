@@ -10,7 +10,8 @@ import { questionCalls, type QuestionCalls } from './question-calls.js'
 import { makeSocket } from './sockets.js'
 import * as sys from './syscalls.js'
 import { readSysctl, writeSysctl } from './sysctl.js'
-import { Session, type Resources } from './transaction/session.js'
+import type { Resources } from './transaction/resources.js'
+import { Session } from './transaction/session.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 
 /** Calls that are answered at once, one after the other; transactions have a queue of their own. */

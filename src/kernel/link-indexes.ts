@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { constants } from 'node:os'
 import { CnmError } from '../contracts/errors.js'
-import { errnoOf, kernelError } from './errors.js'
+import { kernelError } from './errors.js'
 import * as sys from './syscalls.js'
 
 /** linux/sockios.h; struct ifreq (netdevice(7)): a name of 16 bytes, then an int. */
@@ -11,10 +11,23 @@ const IFREQ_LENGTH = 40
 const NAME_LENGTH = 16
 const { ENODEV } = constants.errno
 
-/** Where indexes begin in a namespace of our own, and the range of random beginnings in one that others use too. */
+/** Where indexes begin in a namespace of our own, and where they may in one that others use too. */
 const FIRST = 2
-const SHARED_FROM = 1 << 16
+const SHARED_FROM = 1 << 20
 const SHARED_TO = 1 << 30
+
+/** The index to try next. */
+export interface IndexCounter {
+  next: number
+}
+
+export const privateIndexes = (): IndexCounter => ({ next: FIRST })
+
+/**
+ * For a namespace in which others make links at the same time, whose indexes the kernel chooses by counting: a random
+ * place far from that. Counting on from there, and not choosing anew each time, keeps the kernel's tree of them dense.
+ */
+export const sharedIndexes = (): IndexCounter => ({ next: randomInt(SHARED_FROM, SHARED_TO) })
 
 /**
  * Names and indexes of the links of one namespace during one transaction. Indexes of links to be made are chosen
@@ -25,19 +38,12 @@ export class LinkIndexes {
   #chosen = new Set<number>()
   #request = new Uint8Array(IFREQ_LENGTH)
   #int = new Int32Array(this.#request.buffer, NAME_LENGTH, 1)
-  #next: number
 
-  /**
-   * @param fd any socket in the namespace
-   * @param shared others make links here at the same time, and the kernel chooses their indexes by counting: ours
-   *   begin at a random place far from that
-   */
+  /** @param fd any socket in the namespace */
   constructor(
     readonly fd: number,
-    shared: boolean,
-  ) {
-    this.#next = shared ? randomInt(SHARED_FROM, SHARED_TO) : FIRST
-  }
+    private readonly counter: IndexCounter,
+  ) {}
 
   /** @throws CnmError ERR_CNM_LINK_NOT_FOUND */
   index(name: string): number {
@@ -69,8 +75,9 @@ export class LinkIndexes {
   }
 
   #free(): number {
-    while (this.#chosen.has(this.#next) || this.#nameInKernel(this.#next) !== undefined) this.#next++
-    return this.#next++
+    const { counter } = this
+    while (this.#chosen.has(counter.next) || this.#nameInKernel(counter.next) !== undefined) counter.next++
+    return counter.next++
   }
 
   #ask(name: string): number {
@@ -80,23 +87,17 @@ export class LinkIndexes {
     }
     this.#request.fill(0)
     this.#request.set(bytes)
-    try {
-      sys.ioctl(this.fd, SIOCGIFINDEX, this.#request)
-    } catch (error) {
-      throw kernelError({ errno: errnoOf(error) ?? ENODEV, operation: `link ${name}`, subject: 'link', cause: error })
-    }
+    const errno = sys.tryIoctl(this.fd, SIOCGIFINDEX, this.#request)
+    if (errno !== 0) throw kernelError({ errno, operation: `link ${name}`, subject: 'link' })
     return this.#int[0]!
   }
 
   #nameInKernel(index: number): string | undefined {
     this.#request.fill(0)
     this.#int[0] = index
-    try {
-      sys.ioctl(this.fd, SIOCGIFNAME, this.#request)
-    } catch (error) {
-      if (errnoOf(error) === ENODEV) return undefined
-      throw error
-    }
+    const errno = sys.tryIoctl(this.fd, SIOCGIFNAME, this.#request)
+    if (errno === ENODEV) return undefined
+    if (errno !== 0) throw new sys.SystemCallError('ioctl', errno)
     return Buffer.from(this.#request.subarray(0, this.#request.indexOf(0))).toString('utf8')
   }
 }

@@ -2,24 +2,16 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import { asCnmError } from './errors.js'
 import { plainCalls } from './calls.js'
 import type { ExitGuard } from './exit-guard.js'
-import { NamespaceFolders } from './namespace-files.js'
 import { NamespaceLost } from './namespace-lost.js'
-import { Namespaces } from './namespaces.js'
-import { SpareMemory } from './netlink/spare-memory.js'
 import { EXITED, READY, type Reply, type Request, type ThreadOptions } from './protocol.js'
 import { TransactionQueue } from './queue.js'
 import { Faults } from './transaction/faults.js'
-import type { Resources } from './transaction/session.js'
+import { Resources } from './transaction/resources.js'
 import { toWire } from './wire.js'
 
 /** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
 export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {
-  const resources: Resources = {
-    namespaces: new Namespaces(),
-    homeSockets: new Map(),
-    folders: new NamespaceFolders(),
-    memory: new SpareMemory(),
-  }
+  const resources = new Resources()
   const queue = new TransactionQueue(resources, new Faults(fault))
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
   const calls = plainCalls(resources, (report) => reply(EXITED, report))
@@ -67,8 +59,7 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
   }
   const close = (id: number): void => {
     calls.dispose()
-    for (const socket of resources.homeSockets.values()) socket.close()
-    resources.namespaces.close()
+    resources.close()
     reply(id, null)
     port.close()
   }

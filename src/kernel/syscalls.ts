@@ -13,8 +13,9 @@ const AS_ERRNO = -1
 
 type Call = (...args: unknown[]) => number
 
-function bind(name: string, signature: string): Call {
-  const native = libc.func(signature) as Call
+const bind = (name: string, signature: string): Call => checked(name, libc.func(signature) as Call)
+
+function checked(name: string, native: Call): Call {
   return (...args) => {
     for (;;) {
       const result = native(...args)
@@ -26,6 +27,8 @@ function bind(name: string, signature: string): Call {
 }
 
 const EINTR = 4
+
+const nativeIoctl = libc.func('int ioctl(int fd, unsigned long request, _Inout_ uint8_t *argument)') as Call
 
 const c = {
   socket: bind('socket', 'int socket(int domain, int type, int protocol)'),
@@ -52,7 +55,7 @@ const c = {
   mount: bind('mount', 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)'),
   umount2: bind('umount2', 'int umount2(const char *target, int flags)'),
   fcntl: bind('fcntl', 'int fcntl(int fd, int command, intptr_t argument)'),
-  ioctl: bind('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ uint8_t *argument)'),
+  ioctl: checked('ioctl', nativeIoctl),
 }
 
 export const AF_UNIX = 1
@@ -103,6 +106,9 @@ export const mount = (source: string | null, target: string, type: string | null
   c.mount(source, target, type, flags, data)
 export const umount = (target: string, flags = MNT_DETACH): number => c.umount2(target, flags)
 export const fcntl = (fd: number, command: number, argument: number): number => c.fcntl(fd, command, argument)
+/** The same without an exception: a question that is often answered by an error. @returns 0 or the error number */
+export const tryIoctl = (fd: number, request: number, argument: Uint8Array): number =>
+  nativeIoctl(fd, request, argument) === AS_ERRNO ? koffi.errno() : 0
 /** With an argument that the kernel reads and writes; `null` for requests that have none. */
 export const ioctl = (fd: number, request: number, argument: Uint8Array | null): number => c.ioctl(fd, request, argument)
 export const send = (fd: number, data: Uint8Array, flags = 0): number => c.send(fd, data, data.length, flags)

@@ -1,7 +1,4 @@
-import { NetlinkSocket } from '../../src/kernel/netlink/socket.js'
-import { NamespaceFolders } from '../../src/kernel/namespace-files.js'
-import { Namespaces } from '../../src/kernel/namespaces.js'
-import { SpareMemory } from '../../src/kernel/netlink/spare-memory.js'
+import { Resources } from '../../src/kernel/transaction/resources.js'
 import { Session } from '../../src/kernel/transaction/session.js'
 
 export interface OpenSession extends Disposable {
@@ -10,15 +7,13 @@ export interface OpenSession extends Disposable {
 
 /** What handlers get to work with, on this thread. Sends of a handler happen at `session.flush()`. */
 export function openSession(): OpenSession {
-  const namespaces = new Namespaces()
-  const homeSockets = new Map<number, NetlinkSocket>()
-  const session = new Session({ namespaces, homeSockets, folders: new NamespaceFolders(), memory: new SpareMemory() })
+  const resources = new Resources()
+  const session = new Session(resources)
   return {
     session,
     [Symbol.dispose]() {
       session.close()
-      for (const socket of homeSockets.values()) socket.close()
-      namespaces.close()
+      resources.close()
     },
   }
 }

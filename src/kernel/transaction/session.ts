@@ -1,25 +1,15 @@
 import { close as closeLater } from 'node:fs'
 import type { Place } from '../../contracts/kernel-objects.js'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type TransactionContext } from '../handler.js'
-import { LinkIndexes } from '../link-indexes.js'
-import type { NamespaceFolders } from '../namespace-files.js'
-import { openNamespace, type Namespace, type Namespaces } from '../namespaces.js'
+import { LinkIndexes, privateIndexes } from '../link-indexes.js'
+import { openNamespace, type Namespace } from '../namespaces.js'
 import { NetlinkSocket } from '../netlink/socket.js'
-import type { SpareMemory } from '../netlink/spare-memory.js'
 import type { MessageWriter } from '../netlink/writer.js'
 import * as sys from '../syscalls.js'
 import { Outbox } from './outbox.js'
+import type { Resources } from './resources.js'
 
 type Sockets = Map<number, NetlinkSocket>
-
-/** What the kernel thread keeps from its start to its end. */
-export interface Resources {
-  namespaces: Namespaces
-  /** Sockets in the home namespace stay open: opening costs little, closing one of nf_tables up to 20 ms. */
-  homeSockets: Sockets
-  folders: NamespaceFolders
-  memory: SpareMemory
-}
 
 /** A namespace as one session uses it. */
 export interface Site {
@@ -146,7 +136,7 @@ export class Session implements TransactionContext {
   }
 
   links(site: Site): LinkIndexes {
-    site.links ??= new LinkIndexes(this.routeSocket(site).fd, this.#isHome(site))
+    site.links ??= new LinkIndexes(this.routeSocket(site).fd, this.#isHome(site) ? this.resources.homeIndexes : privateIndexes())
     return site.links
   }
 
