@@ -165,7 +165,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
       '--state',
       'ESTABLISHED',
       '-t',
-      '60',
+      '6000',
       '-u',
       'SEEN_REPLY',
       '-w',
@@ -187,7 +187,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
       '--state',
       'ESTABLISHED',
       '-t',
-      '60',
+      '6000',
       '-u',
       'SEEN_REPLY',
     )
@@ -198,7 +198,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'conntrack', 'ping'))('c
   })
 
   it('deletes thousands in batches', () => {
-    const lines = Array.from({ length: 3000 }, (_, i) => `-I -p udp -s ${TARGET} -d 10.${i >> 8}.${i & 255}.1 --sport 5 --dport 6 -t 60`)
+    const lines = Array.from({ length: 3000 }, (_, i) => `-I -p udp -s ${TARGET} -d 10.${i >> 8}.${i & 255}.1 --sport 5 --dport 6 -t 6000`)
     const file = join(tmpdir(), 'flows')
     writeFileSync(file, lines.join('\n') + '\n')
     run('conntrack', '-R', file)
@@ -243,7 +243,7 @@ async function connectTcp(address: string, port: number): Promise<void> {
 }
 
 function insert(protocol: string, ...more: string[]): void {
-  run('conntrack', '-I', '-p', protocol, '-s', HOST, '-d', TARGET, '--sport', '1000', '--dport', '2000', '-t', '60', ...more)
+  run('conntrack', '-I', '-p', protocol, '-s', HOST, '-d', TARGET, '--sport', '1000', '--dport', '2000', '-t', '6000', ...more)
 }
 
 /** `udp 10.0.0.1>10.0.0.2 1000>2000 ...` for each line of conntrack -L. */
