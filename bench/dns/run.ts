@@ -74,10 +74,10 @@ async function compare(
   questions: string,
 ): Promise<void> {
   const place = mkdtempSync(join(folder, 'run-'))
-  const contestants = [await libcnm(sandboxes), await dnsmasq(sandboxes, place), await aardvark(sandboxes, place)].filter(
+  const contestants = [...(await libcnm(sandboxes)), await dnsmasq(sandboxes, place), await aardvark(sandboxes, place)].filter(
     (one) => one !== undefined,
   )
-  if (contestants.length < 3) console.log('aardvark-dns is not installed')
+  if (contestants.length < 4) console.log('aardvark-dns is not installed')
   console.log(`\n${sandboxes === 1 ? '1 sandbox' : `${sandboxes} sandboxes`}, ${NAMES} names; median of ${ROUNDS} rounds of ${seconds} s`)
   const rows = [['', 'server', 'q/s', 'lost', 'p50 ms', 'p99 ms', 'CPU us/q']]
   for (const scenario of scenarios) {
@@ -127,7 +127,7 @@ function medians(rows: readonly Row[]): string[] {
 
 /** Half of what it can do, for a long time: nothing lost, memory flat. */
 async function soak(minutes: number, questions: string): Promise<void> {
-  const ours = await libcnm(8)
+  const [ours] = await libcnm(8)
   const load = { questions, clients: 1, outstanding: 100 }
   const all = (more: Partial<Load>): Promise<Measured> =>
     together([...Array(8).keys()].map((i): Load => ({ ...ours.target(i), ...load, seconds: 5, ...more })))

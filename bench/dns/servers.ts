@@ -20,7 +20,7 @@ export interface Contestant {
 export const NAMES = 1000
 const hostAddress = (i: number): string => `10.0.${i >> 8}.${i & 255}`
 /** Addresses of the other servers, which serve many networks from one namespace. */
-const address = (i: number): string => `127.1.${i >> 8}.${(i & 255) + 1}`
+const address = (i: number): string => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`
 const PORT = 53
 const AARDVARK = ['/usr/lib/podman/aardvark-dns', '/usr/libexec/podman/aardvark-dns'].find(existsSync)
 /** USER_HZ. */
@@ -43,34 +43,40 @@ function processes(name: string): string[] {
   })
 }
 
-/** Ours: one thread of this process, a namespace for each sandbox, reached through the redirect as programs reach it. */
-export async function libcnm(sandboxes: number): Promise<Contestant> {
+/**
+ * Ours: one thread of this process, a namespace for each sandbox. Reached as programs reach it, through the redirect,
+ * which the others do without; and beside that at its own port.
+ */
+export async function libcnm(sandboxes: number): Promise<[Contestant, Contestant]> {
   const threads = (): string[] => readdirSync('/proc/self/task')
   const kernel = await Kernel.open()
   const resolver = new DnsResolver({ onFault: (error) => console.error(error) })
   const endpoints = [...Array(NAMES).keys()].map((i) => ({ id: `e${i}`, names: [`host${i}`], addresses: [hostAddress(i)] }))
   resolver.putNetwork({ id: 'n', name: 'front', endpoints })
   const before = new Set(threads())
+  const own: number[] = []
   for (let i = 0; i < sandboxes; i++) {
     execFileSync('ip', ['netns', 'add', `bench${i}`])
     execFileSync('ip', ['-n', `bench${i}`, 'link', 'set', 'lo', 'up'])
     const at = `/run/netns/bench${i}`
     const { udp, tcp, ports } = await openResolverSockets(kernel, at, 4)
     await kernel.transaction(resolverRedirect({ at, table: 'cnm-dns', ipv4: ports }).map((object) => ({ do: 'create', object })))
+    own.push(ports.udp)
     resolver.addSandbox({ id: `s${i}`, udp: [udp], tcp: [tcp], view: { networks: ['n'], forwarding: { to: 'none' } } })
   }
   await resolver.statistics()
   const [thread] = threads().filter((id) => !before.has(id))
-  return {
-    name: 'libcnm',
-    target: (i) => ({ prefix: ['nsenter', `--net=/run/netns/bench${i}`], address: '127.0.0.11', port: PORT }),
-    processorTime: () => ticks(`/proc/self/task/${thread}/stat`),
-    async stop() {
-      await resolver.close()
-      await kernel.close()
-      for (let i = 0; i < sandboxes; i++) execFileSync('ip', ['netns', 'del', `bench${i}`])
-    },
+  const shared = { processorTime: () => ticks(`/proc/self/task/${thread}/stat`) }
+  const place = (i: number, port: number) => ({ prefix: ['nsenter', `--net=/run/netns/bench${i}`], address: '127.0.0.11', port })
+  const stop = async (): Promise<void> => {
+    await resolver.close()
+    await kernel.close()
+    for (let i = 0; i < sandboxes; i++) execFileSync('ip', ['netns', 'del', `bench${i}`])
   }
+  return [
+    { name: 'libcnm', target: (i) => place(i, PORT), stop, ...shared },
+    { name: 'libcnm, no redirect', target: (i) => place(i, own[i]!), stop: async () => undefined, ...shared },
+  ]
 }
 
 export async function dnsmasq(sandboxes: number, folder: string): Promise<Contestant> {
@@ -105,16 +111,16 @@ export async function aardvark(sandboxes: number, folder: string): Promise<Conte
   const pidFile = join(config, 'aardvark.pid')
   for (let i = 0; i < 100 && !existsSync(pidFile); i++) await sleep(100)
   await sleep(1000)
-  const pid = Number(readFileSync(pidFile, 'utf8'))
   return {
     name: 'aardvark-dns',
     target: (i) => ({ address: address(i), port: PORT }),
     // It may have left its first process behind.
     processorTime: () => processes('aardvark-dns').reduce((sum, one) => sum + ticks(`/proc/${one}/stat`), 0),
     async stop() {
-      process.kill(pid)
+      const running = processes('aardvark-dns').map(Number)
+      for (const pid of running) process.kill(pid)
       // Whoever is first in the process namespace does not reap what others left: it stays as a zombie.
-      while (existsSync(`/proc/${pid}/exe`)) await sleep(50)
+      while (running.some((pid) => existsSync(`/proc/${pid}/exe`))) await sleep(50)
     },
   }
 }

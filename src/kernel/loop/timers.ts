@@ -24,6 +24,8 @@ export class Timers {
   readonly #slots: Timer[] = Array.from({ length: SLOTS }, ring)
   #step: number
   #armed = 0
+  /** No timer is due before this step; cancelled ones may make it too early. */
+  #earliest = 0
   readonly #failed: (error: unknown) => void
 
   /** @param failed told about errors that timers throw; the others fire all the same */
@@ -44,6 +46,7 @@ export class Timers {
     timer.previous = head.previous
     head.previous!.next = timer
     head.previous = timer
+    this.#earliest = this.#armed === 0 ? timer.step : Math.min(this.#earliest, timer.step)
     this.#armed++
   }
 
@@ -82,11 +85,18 @@ export class Timers {
   /** Milliseconds until a timer may be due, or -1 when none is armed; for timers far away it is less than the truth. */
   wait(now: number): number {
     if (this.#armed === 0) return -1
+    // Looked for once, not at every turn of the loop.
+    if (this.#earliest <= this.#step) this.#earliest = this.#search()
+    return Math.max(0, Math.ceil(this.#earliest * STEP - now))
+  }
+
+  /** The next step that has timers, in this round or a later one; or the last of the round. */
+  #search(): number {
     for (let ahead = 1; ahead < SLOTS; ahead++) {
       const head = this.#slots[(this.#step + ahead) % SLOTS]!
-      if (head.next !== head) return Math.max(0, Math.ceil((this.#step + ahead) * STEP - now))
+      if (head.next !== head) return this.#step + ahead
     }
-    return SLOTS * STEP
+    return this.#step + SLOTS
   }
 }
 
