@@ -132,7 +132,7 @@ export const DEFAULT_TUNING: DnsTuning = {
   waitingPerSandbox: 8192,
   queued: 16_384,
   socketsPerServer: 64,
-  cacheBytes: 4 << 20,
+  cacheBytes: 8 << 20,
   cacheSeconds: 86_400,
   negativeSeconds: 900,
   randomCase: false,
