@@ -62,16 +62,12 @@ function nft(chain: string, rule: string): string {
 const links = (): string[] => readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2)
 
 describe.skipIf(needsPrivileges())('the capability probe', () => {
-  it.skipIf(needs('unshare', 'ip', 'tc', 'nft', 'conntrack'))(
-    'says yes and no where ip, tc, nft and conntrack do',
-    { timeout: 120_000 },
-    () => {
-      const { features } = probe()
-      const answers = SAME.map(([name, , command]) => ({ name, complaint: works(command) }))
-      for (const { name, complaint } of answers)
-        expect({ name, available: features[name].available, complaint }).toEqual({ name, available: complaint === undefined, complaint })
-    },
-  )
+  it.skipIf(needs('unshare', 'ip', 'tc', 'nft', 'conntrack'))('says yes and no where ip, tc, nft and conntrack do', () => {
+    const { features } = probe()
+    const answers = SAME.map(([name, , command]) => ({ name, complaint: works(command) }))
+    for (const { name, complaint } of answers)
+      expect({ name, available: features[name].available, complaint }).toEqual({ name, available: complaint === undefined, complaint })
+  })
 
   it('gives a reason for every no, in words and by name of the error', () => {
     const { features } = probe()
