@@ -57,7 +57,10 @@ function halfFull(name: string, bits: number): void {
 }
 
 function sparse(count: number): void {
-  const offsets = Array.from({ length: count }, () => (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)))
+  const offsets = Array.from(
+    { length: count },
+    () => (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)),
+  )
   const before = memoryBytes()
   const set = new AddressSet(1n << 64n)
   const start = processorSeconds()

@@ -15,7 +15,10 @@ import { lmdb } from '../../src/store/lmdb.js'
 
 const value = { text: 'x'.repeat(600) }
 const commit = (store: Store, index: number, durable = false): Promise<unknown> =>
-  store.commit([0, 1, 2].map((part) => ({ put: `record/${part}/${index % 500}`, value })), { durable })
+  store.commit(
+    [0, 1, 2].map((part) => ({ put: `record/${part}/${index % 500}`, value })),
+    { durable },
+  )
 
 async function measure(what: string, count: number, action: (index: number) => Promise<unknown>, pause = 0): Promise<void> {
   const [whole, blocking]: [number[], number[]] = [[], []]
@@ -45,7 +48,9 @@ try {
   await measure('commit, apart', 300, (index) => commit(store, index), 4)
   await measure('commit, durable, in turn', 300, (index) => commit(store, index, true))
   await measure('commit, durable, apart', 300, (index) => commit(store, index, true), 4)
-  await measure('100 commits at once', 50, (index) => Promise.all(Array.from({ length: 100 }, (_, part) => commit(store, index * 100 + part))))
+  await measure('100 commits at once', 50, (index) =>
+    Promise.all(Array.from({ length: 100 }, (_, part) => commit(store, index * 100 + part))),
+  )
   await measure('get', 2000, () => store.get('record/0/7'))
   await measure('list 1,500', 20, () => store.list(''))
   await store.close()

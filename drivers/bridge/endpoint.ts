@@ -1,4 +1,14 @@
-import type { AddressObject, BridgePortObject, Description, EndpointView, HostFacts, LinkObject, NetworkView, RouteObject, SysctlObject } from '../../src/contracts/index.js'
+import type {
+  AddressObject,
+  BridgePortObject,
+  Description,
+  EndpointView,
+  HostFacts,
+  LinkObject,
+  NetworkView,
+  RouteObject,
+  SysctlObject,
+} from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
 import { bridgeName, linkLocalOf, portMac, portName } from './kernel-names.js'
 import { mtuOf, portMtu } from './mtu.js'
@@ -42,7 +52,14 @@ function pair(endpoint: Endpoint, network: Network, host: HostFacts): LinkObject
       master: bridgeName(network),
       ...(outer !== undefined && { mtu: outer }),
       ipv6AddressGeneration: 'none',
-      peer: { at: 'sandbox', name, mac: endpoint.mac, up: false, ...(inner !== undefined && { mtu: inner }), ipv6AddressGeneration: 'none' },
+      peer: {
+        at: 'sandbox',
+        name,
+        mac: endpoint.mac,
+        up: false,
+        ...(inner !== undefined && { mtu: inner }),
+        ipv6AddressGeneration: 'none',
+      },
     },
     { kind: 'link', at: 'sandbox', type: 'existing', name, up: true },
   ]

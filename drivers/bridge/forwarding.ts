@@ -26,7 +26,10 @@ export async function reportForwarding(network: NetworkView<BridgeOptions>, host
   for (const { family, table, chain, why } of host.forwardDrops) {
     if (!families.some((each) => (TABLES[each] as readonly string[]).includes(family))) continue
     const how = why === 'policy' ? 'its policy is drop' : 'its last rule drops the rest'
-    warn(`table ${family} ${table}, chain ${chain}: ${how}, so that packets to and from network ${network.name} need a rule there`, network.id)
+    warn(
+      `table ${family} ${table}, chain ${chain}: ${how}, so that packets to and from network ${network.name} need a rule there`,
+      network.id,
+    )
   }
 }
 

@@ -29,7 +29,13 @@ export function describeLoopbackAccess(
   const link = bridgeName(network)
   const objects: KernelObject[] = []
   if (wantsLoopback(endpoint, network, 4)) {
-    objects.push({ kind: 'sysctl', at: 'host', path: `net/ipv4/conf/${link}/route_localnet`, value: '1', after: stateOf(network).routeLocalnet })
+    objects.push({
+      kind: 'sysctl',
+      at: 'host',
+      path: `net/ipv4/conf/${link}/route_localnet`,
+      value: '1',
+      after: stateOf(network).routeLocalnet,
+    })
   }
   if (wantsLoopback(endpoint, network, 6) && !host.bridgeNetfilter.includes(6)) {
     const metric = FIRST_METRIC + parseInt(network.id.slice(0, METRIC_DIGITS), 16)

@@ -51,7 +51,8 @@ function addresses(network: NetworkView<BridgeOptions>): KernelObject[] {
 }
 
 /** Whether the host itself takes part in this family of the network. */
-const reachesHost = (network: NetworkView<BridgeOptions>, family: 4 | 6): boolean => !['none', 'isolated'].includes(gatewayMode(network, family))
+const reachesHost = (network: NetworkView<BridgeOptions>, family: 4 | 6): boolean =>
+  !['none', 'isolated'].includes(gatewayMode(network, family))
 
 /** A bridge of ours takes no part in the autoconfiguration of whoever sits on it. */
 function bridgeSysctls(network: NetworkView<BridgeOptions>, host: HostFacts): SysctlObject[] {

@@ -8,10 +8,16 @@ import type { BridgeOptions } from './network-options.js'
  * endpoint's own address, and take no port of the host.
  * @throws CnmError ERR_CNM_INVALID_ARGUMENT where nothing can be published
  */
-export function publishing(endpoint: EndpointView<BridgeEndpointOptions>, network: NetworkView<BridgeOptions>, hasRules: boolean): Publishing {
+export function publishing(
+  endpoint: EndpointView<BridgeEndpointOptions>,
+  network: NetworkView<BridgeOptions>,
+  hasRules: boolean,
+): Publishing {
   if (network.internal) throw refusal(`network ${network.name} is internal: nothing outside can reach a port on it`)
   if (!hasRules) throw refusal(`network ${network.name} has no rules to publish ports with (mode=unmanaged, or a driver without firewall)`)
-  const families = ([4, 6] as const).filter((family) => translates(network, family) && endpoint.addresses.some((each) => each.family === family))
+  const families = ([4, 6] as const).filter(
+    (family) => translates(network, family) && endpoint.addresses.some((each) => each.family === family),
+  )
   const address = network.options.hostBinding
   return { families, ...(address !== undefined && address !== '0.0.0.0' && { address }) }
 }

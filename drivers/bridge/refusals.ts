@@ -27,7 +27,8 @@ const LINK_LOCAL = 'fe80::/64'
 
 /** What can only be judged with the whole network in view, and the host. @throws CnmError naming the field */
 export function refuseImpossible(network: NetworkView<BridgeOptions>, host: HostFacts, hasRules: boolean): void {
-  if (network.ipv6 && !host.ipv6) throw new CnmError('ERR_CNM_NOT_SUPPORTED', 'the kernel of this host has no IPv6', { field: 'enableIPv6' })
+  if (network.ipv6 && !host.ipv6)
+    throw new CnmError('ERR_CNM_NOT_SUPPORTED', 'the kernel of this host has no IPv6', { field: 'enableIPv6' })
   for (const { subnet } of network.subnets) if (clashesWithLinkLocal(subnet)) throw clash(subnet)
   refuseMtu(network, host)
   refuseModes(network, hasRules)
@@ -38,10 +39,14 @@ export function refuseImpossible(network: NetworkView<BridgeOptions>, host: Host
 function refuseMtu(network: NetworkView<BridgeOptions>, host: HostFacts): void {
   const mtu = mtuOf(network, host)
   if (mtu === undefined) return
-  if (network.ipv6 && mtu < MIN_IPV6_MTU) throw refusal('mtu', `IPv6 needs an MTU of ${MIN_IPV6_MTU} or more, and this network would have ${mtu}`)
+  if (network.ipv6 && mtu < MIN_IPV6_MTU)
+    throw refusal('mtu', `IPv6 needs an MTU of ${MIN_IPV6_MTU} or more, and this network would have ${mtu}`)
   const existing = isOurs(network) ? undefined : host.links.get(bridgeName(network))
   if (existing !== undefined && mtu > existing.mtu) {
-    throw refusal('mtu', `bridge ${existing.name} has an MTU of ${existing.mtu} and would drop packets of ${mtu} bytes; it is not ours to change`)
+    throw refusal(
+      'mtu',
+      `bridge ${existing.name} has an MTU of ${existing.mtu} and would drop packets of ${mtu} bytes; it is not ours to change`,
+    )
   }
 }
 
@@ -56,16 +61,19 @@ function refuseModes(network: NetworkView<BridgeOptions>, hasRules: boolean): vo
   }
   if (hasRules) return
   const given = FIREWALL_OPTIONS.find((name) => JSON.stringify(options[name]) !== JSON.stringify(DEFAULTS[name]))
-  if (given !== undefined) throw refusal('mode', `without rules of ours (mode=unmanaged, or a driver without firewall) ${FIREWALL_WORDS[given]} cannot be had`)
+  if (given !== undefined)
+    throw refusal('mode', `without rules of ours (mode=unmanaged, or a driver without firewall) ${FIREWALL_WORDS[given]} cannot be had`)
 }
 
 function refusePolicy(network: NetworkView<BridgeOptions>): void {
   const { policy, icc, inhibitIpv4 } = network.options
   if (policy === undefined) return
   const routed = ([4, 6] as const).every((family) => gatewayMode(network, family) !== 'isolated')
-  if (!routed || inhibitIpv4) throw refusal('policy', 'under a policy endpoints reach one another through the host, which needs an address on the network')
+  if (!routed || inhibitIpv4)
+    throw refusal('policy', 'under a policy endpoints reach one another through the host, which needs an address on the network')
   if (!icc) throw refusal('policy', 'enable_icc=false allows nothing already: leave it out, the policy says what is allowed')
-  if (!isOurs(network)) throw refusal('policy', `bridge ${bridgeName(network)} was there before: who else is on it would get around a policy`)
+  if (!isOurs(network))
+    throw refusal('policy', `bridge ${bridgeName(network)} was there before: who else is on it would get around a policy`)
 }
 
 function refuseVrf(network: NetworkView<BridgeOptions>, host: HostFacts): void {
@@ -95,4 +103,5 @@ function coversLinkLocal(address: string, bits: number): boolean {
 const clash = (subnet: string): CnmError =>
   new CnmError('ERR_CNM_INVALID_ARGUMENT', `subnet ${subnet} clashes with the link-local prefix ${LINK_LOCAL}`, { field: 'ipam.pools' })
 
-const refusal = (option: string, message: string): CnmError => new CnmError('ERR_CNM_INVALID_ARGUMENT', message, { field: `options.${option}` })
+const refusal = (option: string, message: string): CnmError =>
+  new CnmError('ERR_CNM_INVALID_ARGUMENT', message, { field: `options.${option}` })

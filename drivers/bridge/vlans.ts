@@ -8,7 +8,10 @@ import type { BridgeOptions } from './network-options.js'
  * The VLANs of an endpoint's port. On a bridge of ours the network's VLAN is the default of the bridge, which ports get
  * by themselves; on another bridge it is set for each port.
  */
-export function describeVlans({ options, ...endpoint }: EndpointView<BridgeEndpointOptions>, network: NetworkView<BridgeOptions>): BridgeVlanObject[] {
+export function describeVlans(
+  { options, ...endpoint }: EndpointView<BridgeEndpointOptions>,
+  network: NetworkView<BridgeOptions>,
+): BridgeVlanObject[] {
   const port = { kind: 'bridge-vlan', at: 'host', link: portName({ options, ...endpoint }) } as const
   const own = options.vlan ?? (isOurs(network) ? undefined : network.options.vlan)
   const untagged: BridgeVlanObject[] = own === undefined ? [] : [{ ...port, id: own, pvid: true, untagged: true, alone: true }]

@@ -9,10 +9,10 @@ export class Bits {
 
   constructor(capacity: number) {
     this.capacity = capacity
-    for (let bits = capacity; ; ) {
+    for (let bits = capacity; ;) {
       const words = Math.ceil(bits / 32)
       const level = new Uint32Array(words)
-      if (bits % 32 !== 0) level[words - 1] = ~0 << bits % 32
+      if (bits % 32 !== 0) level[words - 1] = ~0 << (bits % 32)
       this.#levels.push(level)
       if (words === 1) return
       bits = words

@@ -19,14 +19,18 @@ export function chooseSubnet(space: Space, family: Family, bases: readonly Base[
   }
   const obstacles = candidates.map((base) => describeObstacles(space, base, exclude, length))
   const what = length === undefined ? `IPv${family} subnet` : `IPv${family} subnet of prefix length ${length}`
-  throw new CnmError('ERR_CNM_POOLS_EXHAUSTED', `no ${what} is free. ${obstacles.join('; ') || `No source of IPv${family} subnets is configured`}.`, {
-    field: 'subnet',
-  })
+  throw new CnmError(
+    'ERR_CNM_POOLS_EXHAUSTED',
+    `no ${what} is free. ${obstacles.join('; ') || `No source of IPv${family} subnets is configured`}.`,
+    {
+      field: 'subnet',
+    },
+  )
 }
 
 function firstFree(space: Space, within: Prefix, length: number, exclude: readonly Range[]): Prefix | undefined {
   const tree = space.tree(within.family)
-  for (let from = within.start; ; ) {
+  for (let from = within.start; ;) {
     const found = tree.findFree(within, length, from)
     if (found === undefined) return undefined
     const obstacle = overlapping(exclude, { first: found.start, last: lastOf(found) })

@@ -26,9 +26,12 @@ export const GLOBAL_POOLS: readonly PoolSource[] = [{ base: '10.128.0.0/9', size
  */
 export function parseSources(sources: readonly PoolSource[], field: string): Base[] {
   if (!Array.isArray(sources)) throw refused(field, 'expected a list of { base, size }')
-  const bases = sources.map((source, index) => parseSource(source, `${field}[${index}]`))
+  const bases = (sources as readonly PoolSource[]).map((source, index) => parseSource(source, `${field}[${index}]`))
   return bases.filter(({ prefix }, index) => {
-    return !bases.some((other, at) => overlaps(prefix, other.prefix) && (other.prefix.length < prefix.length || (other.prefix.length === prefix.length && at < index)))
+    return !bases.some(
+      (other, at) =>
+        overlaps(prefix, other.prefix) && (other.prefix.length < prefix.length || (other.prefix.length === prefix.length && at < index)),
+    )
   })
 }
 
@@ -38,7 +41,10 @@ function parseSource(source: PoolSource, field: string): Base {
   const prefix = parsePrefix(source.base, family, `${field}.base`)
   const longest = family === 4 ? 32 : 128
   if (!Number.isInteger(source.size) || source.size < prefix.length || source.size > longest) {
-    throw refused(`${field}.size`, `${source.size} is not a prefix length from ${prefix.length} to ${longest}, inside of ${formatPrefix(prefix)}`)
+    throw refused(
+      `${field}.size`,
+      `${source.size} is not a prefix length from ${prefix.length} to ${longest}, inside of ${formatPrefix(prefix)}`,
+    )
   }
   return { prefix, size: source.size }
 }

@@ -107,7 +107,9 @@ function wantedAddress(pool: LoadedPool, { address, purpose, mac }: AddressReque
   if (address === undefined) return eui64 && purpose === 'endpoint' ? eui64Address(pool.prefix, mac) : undefined
   const number = parseAddress(address, pool.prefix.family, 'address')
   if (contains(pool.prefix, number)) return number
-  throw new CnmError('ERR_CNM_ADDRESS_OUT_OF_RANGE', `address: ${address} is not in the subnet ${formatPrefix(pool.prefix)}`, { field: 'address' })
+  throw new CnmError('ERR_CNM_ADDRESS_OUT_OF_RANGE', `address: ${address} is not in the subnet ${formatPrefix(pool.prefix)}`, {
+    field: 'address',
+  })
 }
 
 function requireUsable({ subnet, prefix }: LoadedPool, address: bigint): void {
@@ -115,7 +117,9 @@ function requireUsable({ subnet, prefix }: LoadedPool, address: bigint): void {
   if (why !== undefined) throw new CnmError('ERR_CNM_ADDRESS_OUT_OF_RANGE', `address: ${why}`, { field: 'address' })
   const name = subnet.reservedFor(address)
   if (name === undefined) return
-  throw new CnmError('ERR_CNM_ADDRESS_IN_USE', `address: ${formatAddress(prefix.family, address)} is reserved for ${name}`, { field: 'address' })
+  throw new CnmError('ERR_CNM_ADDRESS_IN_USE', `address: ${formatAddress(prefix.family, address)} is reserved for ${name}`, {
+    field: 'address',
+  })
 }
 
 /** What a lost race tells: the pool has changed, or the address is taken, perhaps with others after it. */

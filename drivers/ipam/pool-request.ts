@@ -2,7 +2,18 @@ import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import type { PoolRequest } from '../../src/contracts/ipam-driver.js'
 import { parsePoolOptions, type PoolOptions } from './pool-options.js'
-import { contains, formatPrefix, lastOf, overlaps, parseAddress, parseNetworkOf, parsePrefix, type Prefix, type Range, refused } from './prefix.js'
+import {
+  contains,
+  formatPrefix,
+  lastOf,
+  overlaps,
+  parseAddress,
+  parseNetworkOf,
+  parsePrefix,
+  type Prefix,
+  type Range,
+  refused,
+} from './prefix.js'
 import { mergeRanges, parseRanges } from './ranges.js'
 import { subnetName } from './records.js'
 
@@ -105,7 +116,8 @@ const UNUSABLE: readonly [string, string][] = [
 function requireUsable(subnet: Prefix): void {
   for (const [text, what] of UNUSABLE) {
     const family = text.includes(':') ? 6 : 4
-    if (overlaps(subnet, parsePrefix(text, family, 'subnet'))) throw refused('subnet', `${formatPrefix(subnet)} overlaps the ${what} addresses ${text}`)
+    if (overlaps(subnet, parsePrefix(text, family, 'subnet')))
+      throw refused('subnet', `${formatPrefix(subnet)} overlaps the ${what} addresses ${text}`)
   }
 }
 

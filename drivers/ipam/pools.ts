@@ -5,7 +5,16 @@ import { chooseSubnet } from './choose-subnet.js'
 import type { Base } from './default-pools.js'
 import { type ParsedPoolRequest, parseReserved, poolId } from './pool-request.js'
 import { formatAddress, formatPrefix, type Prefix } from './prefix.js'
-import { addressesKey, addressKey, addressOfKey, generationKey, poolKey, type PoolRecord, readAddressRecord, readPoolRecord } from './records.js'
+import {
+  addressesKey,
+  addressKey,
+  addressOfKey,
+  generationKey,
+  poolKey,
+  type PoolRecord,
+  readAddressRecord,
+  readPoolRecord,
+} from './records.js'
 import { listAll, type Space } from './space.js'
 import { ulaBase } from './ula.js'
 
@@ -69,7 +78,10 @@ async function sharing(space: Space, prefix: Prefix, reserved: Readonly<Record<s
 
 /** A subnet of the sources. What others have released may be free, though we do not know it yet. */
 async function automatic(space: Space, { family, length, exclude }: ParsedPoolRequest, configured: readonly Base[]): Promise<Prefix> {
-  const bases = family === 6 && !configured.some(({ prefix }) => prefix.family === 6) ? [...configured, await ulaBase(space.store, space.name)] : configured
+  const bases =
+    family === 6 && !configured.some(({ prefix }) => prefix.family === 6)
+      ? [...configured, await ulaBase(space.store, space.name)]
+      : configured
   try {
     return chooseSubnet(space, family, bases, exclude, length)
   } catch {
@@ -80,7 +92,8 @@ async function automatic(space: Space, { family, length, exclude }: ParsedPoolRe
 
 /** Parts of one subnet may be pools of their own; anything else must not overlap. @throws CnmError ERR_CNM_POOL_OVERLAP */
 async function requireFree(space: Space, prefix: Prefix, ranges: readonly string[]): Promise<void> {
-  const inTheWay = () => [...space.overlapping(prefix)].find((other) => !mayShare(other.id, other.prefix, poolId(space.name, prefix, ranges), prefix))
+  const inTheWay = () =>
+    [...space.overlapping(prefix)].find((other) => !mayShare(other.id, other.prefix, poolId(space.name, prefix, ranges), prefix))
   if (inTheWay() === undefined) return
   await space.refresh()
   const other = inTheWay()
@@ -112,7 +125,9 @@ export async function unmakePool(space: Space, id: string): Promise<void> {
       const leases = await holders(space, pool.prefix, id)
       if (leases.length > 0) {
         pool.version = (await space.store.commit([{ put: key, value: record, expect: marked }])).get(key)!
-        throw new CnmError('ERR_CNM_POOL_IN_USE', `pool ${formatPrefix(pool.prefix)} has addresses in use: ${leases.join(', ')}`, { object: id })
+        throw new CnmError('ERR_CNM_POOL_IN_USE', `pool ${formatPrefix(pool.prefix)} has addresses in use: ${leases.join(', ')}`, {
+          object: id,
+        })
       }
       await space.store.commit([{ delete: key, expect: marked }])
       space.remove(id)

@@ -29,7 +29,8 @@ export const formatAddress = (family: Family, address: bigint): string =>
   family === 4 ? Address4.fromBigInt(address).correctForm() : Address6.fromBigInt(address).correctForm()
 export const formatPrefix = ({ family, start, length }: Prefix): string => `${formatAddress(family, start)}/${length}`
 
-export const refused = (field: string, message: string): CnmError => new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${message}`, { field })
+export const refused = (field: string, message: string): CnmError =>
+  new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${message}`, { field })
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT naming the field, for anything but a plain address of the family */
 export function parseAddress(text: string, family: Family, field: string): bigint {
@@ -72,7 +73,10 @@ function parse(text: string, family: Family, field: string): { value: bigint; le
   try {
     parsed = family === 4 ? new Address4(text) : new Address6(text)
   } catch (error) {
-    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${text}: ${error instanceof Error ? error.message : String(error)}`, { field, cause: error })
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${field}: ${text}: ${error instanceof Error ? error.message : String(error)}`, {
+      field,
+      cause: error,
+    })
   }
   const value = parsed.bigInt()
   if (family === 6 && value >> 32n === 0xffffn) throw refused(field, `${text} is an IPv4-mapped address: write it as IPv4`)

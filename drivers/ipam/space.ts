@@ -5,7 +5,16 @@ import type { ClaimedSubnet, LoadedPool } from './pool.js'
 import { type Family, parsePrefix, type Prefix } from './prefix.js'
 import { PrefixTree } from './prefix-tree.js'
 import { parseRanges } from './ranges.js'
-import { addressesKey, addressOfKey, generationKey, POOLS, type PoolRecord, readAddressRecord, readPoolRecord, subnetName } from './records.js'
+import {
+  addressesKey,
+  addressOfKey,
+  generationKey,
+  POOLS,
+  type PoolRecord,
+  readAddressRecord,
+  readPoolRecord,
+  subnetName,
+} from './records.js'
 import { Subnet } from './subnet.js'
 
 /** Addresses listed at a time. */
@@ -120,9 +129,7 @@ export class Space {
   /** Reads the addresses of a pool's subnet anew; callers that meet share one reading. */
   reload({ claimed }: LoadedPool): Promise<void> {
     const { subnet, pools } = claimed
-    claimed.reading ??= subnet
-      .reload((found) => this.#addresses(subnet.prefix, pools, found))
-      .finally(() => (claimed.reading = undefined))
+    claimed.reading ??= subnet.reload((found) => this.#addresses(subnet.prefix, pools, found)).finally(() => (claimed.reading = undefined))
     return claimed.reading
   }
 
@@ -144,7 +151,7 @@ export class Space {
 
 /** All entries under a prefix, without holding them at once. */
 export async function* listAll(store: Store, prefix: string): AsyncGenerator<StoreEntry> {
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await store.list(prefix, { after, limit: PAGE })
     yield* page
     if (page.length < PAGE) return

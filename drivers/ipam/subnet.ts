@@ -147,7 +147,10 @@ export class Subnet {
 function unusableAddresses(prefix: Prefix): [bigint, string][] {
   const { family, start } = prefix
   if (sizeOf(prefix) <= 2n) return []
-  const says = (address: bigint, what: string): [bigint, string] => [address, `${formatAddress(family, address)} is ${what} of ${formatPrefix(prefix)}`]
+  const says = (address: bigint, what: string): [bigint, string] => [
+    address,
+    `${formatAddress(family, address)} is ${what} of ${formatPrefix(prefix)}`,
+  ]
   if (family === 6) return [says(start, 'the anycast address of the routers')]
   return [says(start, 'the network address'), says(lastOf(prefix), 'the broadcast address')]
 }

@@ -100,7 +100,14 @@ export type LinkObject = LinkCommon &
     | { type: 'bridge'; bridge?: BridgeOptions }
     | { type: 'veth'; peer: VethPeer }
     | { type: 'vxlan'; vxlan: VxlanOptions; parent?: ParentLink; /** Namespace of the UDP socket. Default `at`. */ underlay?: Place }
-    | { type: 'macvlan'; parent: ParentLink; mode?: 'private' | 'vepa' | 'bridge' | 'passthru' | 'source'; sourceMacs?: string[]; broadcastQueueLength?: number; broadcastCutoff?: number }
+    | {
+        type: 'macvlan'
+        parent: ParentLink
+        mode?: 'private' | 'vepa' | 'bridge' | 'passthru' | 'source'
+        sourceMacs?: string[]
+        broadcastQueueLength?: number
+        broadcastCutoff?: number
+      }
     | { type: 'ipvlan'; parent: ParentLink; mode?: 'l2' | 'l3' | 'l3s'; flag?: 'bridge' | 'private' | 'vepa' }
     | { type: 'vlan'; parent: ParentLink; id: number; protocol?: '802.1Q' | '802.1ad' }
     | { type: 'dummy' }
@@ -298,7 +305,14 @@ export interface XfrmPolicyObject {
   priority?: number
   action?: 'allow' | 'block'
   mark?: { value: number; mask: number }
-  templates: { source: string; destination: string; spi?: number; mode?: 'transport' | 'tunnel'; requestId?: number; level?: 'required' | 'use' }[]
+  templates: {
+    source: string
+    destination: string
+    spi?: number
+    mode?: 'transport' | 'tunnel'
+    requestId?: number
+    level?: 'required' | 'use'
+  }[]
 }
 
 /** `tc qdisc`. Identity: place, link, parent. */

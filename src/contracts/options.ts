@@ -60,7 +60,10 @@ export function parseOptions<T extends object>(raw: Readonly<Record<string, stri
       result[entry.to] = entry.parse(text)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${what}: option ${name}=${text}: ${reason}`, { field: `options.${name}`, cause: error })
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `${what}: option ${name}=${text}: ${reason}`, {
+        field: `options.${name}`,
+        cause: error,
+      })
     }
   }
   return result

@@ -1,7 +1,19 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { FIRST_DATA_PAGE, freePages, META_BYTES, type Meta, type Node, PAGE_HEADER_BYTES, type Page, readMeta, readPage, type Tree, wrongHeader } from './lmdb-layout.js'
+import {
+  FIRST_DATA_PAGE,
+  freePages,
+  META_BYTES,
+  type Meta,
+  type Node,
+  PAGE_HEADER_BYTES,
+  type Page,
+  readMeta,
+  readPage,
+  type Tree,
+  wrongHeader,
+} from './lmdb-layout.js'
 import { chooseMeta } from './lmdb-meta.js'
 import { PageReader } from './lmdb-pages.js'
 import { isIntact } from './lmdb-record.js'
@@ -34,13 +46,20 @@ export async function checkFile(path: string): Promise<void> {
         const meta = chooseMeta(readMetas(head), await bootId())
         return await new Check(new PageReader(file, meta.pageSize), meta).run()
       } catch (error) {
+        const damage = asDamage(error)
         // Pages of a state are written over only after the next but one.
-        if (!(error instanceof Damage) || head.equals(await readHead(file))) throw error
+        if (damage === undefined || head.equals(await readHead(file))) throw damage ?? error
       }
     }
   } finally {
     await file.close()
   }
+}
+
+/** Numbers that make no sense can also ask for memory or bytes that there are not. */
+function asDamage(error: unknown): Damage | undefined {
+  if (error instanceof Damage) return error
+  return error instanceof RangeError ? new Damage(`its numbers make no sense (${error.message})`, { cause: error }) : undefined
 }
 
 /** Where the states are. */
@@ -59,7 +78,10 @@ function readMetas(head: Buffer): Meta[] {
   const [even, flushed, odd] = [0, pageSize / 2, pageSize].map((at) => readMeta(head.subarray(at, at + META_BYTES)))
   const transactions = [even!, flushed!, odd!].map(({ transaction }) => transaction)
   // State N is on page N mod 2. A number that has changed would pass off an old state as the last one.
-  const isTurn = even!.transaction % 2 === 0 && (odd!.transaction % 2 === 1 || odd!.transaction === 0) && Math.abs(even!.transaction - odd!.transaction) <= 1
+  const isTurn =
+    even!.transaction % 2 === 0 &&
+    (odd!.transaction % 2 === 1 || odd!.transaction === 0) &&
+    Math.abs(even!.transaction - odd!.transaction) <= 1
   if (!isTurn || flushed!.transaction > Math.max(even!.transaction, odd!.transaction)) {
     throw new Damage(`the numbers of its states do not fit together: ${transactions.join(', ')}`)
   }
@@ -106,7 +128,14 @@ class Check {
     }
   }
 
-  async #subtree(number: number, depth: number, bounds: Bounds, counted: Tree, compare: Compare, record: (key: Buffer, value: Buffer) => void): Promise<void> {
+  async #subtree(
+    number: number,
+    depth: number,
+    bounds: Bounds,
+    counted: Tree,
+    compare: Compare,
+    record: (key: Buffer, value: Buffer) => void,
+  ): Promise<void> {
     const page = await this.#page(number, depth > 1 ? 'branch' : 'leaf')
     this.#order(page, bounds, compare)
     if (page.kind === 'branch') {
@@ -130,7 +159,9 @@ class Check {
     const page = await this.#page(number, 'overflow')
     // A shorter value may take the pages of the longer one before it.
     const needed = Math.ceil((PAGE_HEADER_BYTES + valueBytes) / this.#meta.pageSize)
-    if (page.pages !== pages || pages < needed) throw new Damage(`page ${number} begins a value of ${page.pages} pages, not ${pages} with room for ${needed}`)
+    if (page.pages !== pages || pages < needed) {
+      throw new Damage(`page ${number} begins a value of ${page.pages} pages, not ${pages} with room for ${needed}`)
+    }
     this.#use(number + 1, pages - 1, 'a page')
     counted.overflowPages += pages
     return (await this.#read(number, pages)).subarray(PAGE_HEADER_BYTES, PAGE_HEADER_BYTES + valueBytes)
@@ -140,7 +171,9 @@ class Check {
     this.#use(number, 1, 'a page')
     if (++this.#seen % PAGES_PER_TURN === 0) await nextTurn()
     const page = readPage(await this.#read(number, 1))
-    if (page === undefined || page.number !== number || page.kind !== kind) throw new Damage(`page ${number} is not the ${kind} page it should be`)
+    if (page === undefined || page.number !== number || page.kind !== kind) {
+      throw new Damage(`page ${number} is not the ${kind} page it should be`)
+    }
     return page
   }
 
@@ -151,7 +184,9 @@ class Check {
   }
 
   #use(first: number, pages: number, what: string): void {
-    if (first < FIRST_DATA_PAGE || first + pages - 1 > this.#meta.lastPage) throw new Damage(`${what} has the number ${first} of ${this.#meta.lastPage}`)
+    if (first < FIRST_DATA_PAGE || first + pages - 1 > this.#meta.lastPage) {
+      throw new Damage(`${what} has the number ${first} of ${this.#meta.lastPage}`)
+    }
     for (let number = first; number < first + pages; number++) {
       if (this.#used[number] === 1) throw new Damage(`page ${number} is used twice`)
       this.#used[number] = 1

@@ -51,26 +51,30 @@ export class LmdbCommits {
     onProgress(database.lmdb, () => this.#settle())
   }
 
-  /** Settles after the flush, whatever became of the commit. */
-  async run(changes: readonly CheckedChange[], listener: CommitListener): Promise<void> {
+  /** Settles after the flush, whatever became of the commit. @returns why it could not be flushed, though it was made */
+  async run(changes: readonly CheckedChange[], listener: CommitListener): Promise<unknown> {
     const pending: Pending = { changes, listener, version: 0, series: 0, mark: '', outcome: 'unknown' }
     for (;;) {
-      const blocks = this.#queue(pending)
-      const reported: Reported = await Promise.all(blocks).then(
-        ([isTurn, ...held]) => (!isTurn ? 'missed' : held.every(Boolean) ? 'made' : 'refused'),
-        (error: unknown) => {
-          // Beside the error comes a promise with its reason, which nobody may be interested in.
-          void (error as { commitError?: Promise<never> }).commitError?.catch(() => undefined)
-          return { error }
-        },
-      )
+      const reported = await this.#attempt(pending)
       this.#conclude(pending, reported)
-      if (pending.outcome !== 'again') return
+      if (pending.outcome !== 'again') return typeof reported === 'object' ? reported.error : undefined
+    }
+  }
+
+  async #attempt(pending: Pending): Promise<Reported> {
+    try {
+      const [isTurn, ...held] = await Promise.all(this.#queue(pending))
+      return !isTurn ? 'missed' : held.every(Boolean) ? 'made' : 'refused'
+    } catch (error) {
+      // Beside the error comes a promise with its reason, which nobody may be interested in.
+      void (error as { commitError?: Promise<never> }).commitError?.catch(() => undefined)
+      return { error }
     }
   }
 
   /** What lmdb's promises say decides where the database has not told. */
   #conclude(pending: Pending, reported: Reported): void {
+    this.#database.refresh()
     try {
       if (pending.outcome === 'unknown') {
         if (typeof reported === 'object') pending.outcome = reported
@@ -121,6 +125,7 @@ export class LmdbCommits {
 
   /** Tells what is known by now, up to the first commit of which nothing is known. */
   #settle(): void {
+    if (this.#pending.length > 0) this.#database.refresh()
     for (let pending = this.#pending[0]; pending !== undefined; pending = this.#pending[0]) {
       if (pending.outcome === 'unknown') this.#look(pending)
       if (pending.outcome === 'unknown') return
@@ -132,7 +137,6 @@ export class LmdbCommits {
 
   /** Looks what can be seen. Without a mark its turn may have been somebody else's: lmdb's promises say more, later. */
   #look(pending: Pending): void {
-    this.#database.refresh()
     try {
       if (pending.version > this.#counter()) return
       const mark = this.#database.read(markKey(pending.version))
@@ -148,7 +152,6 @@ export class LmdbCommits {
 
   /** Why it was not made; `again` when its expectations are met by now. */
   #refusal({ changes }: Pending): 'again' | { error: unknown } {
-    this.#database.refresh()
     try {
       for (const change of changes) requireExpected(change, this.#database.read(change.bytes)?.version)
       return 'again'
@@ -161,7 +164,6 @@ export class LmdbCommits {
   #endSeries({ series }: Pending): void {
     if (series !== this.#series) return
     this.#series++
-    this.#database.refresh()
     this.#version = this.#counter()
   }
 

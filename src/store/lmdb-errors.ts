@@ -29,7 +29,13 @@ export async function storeError(directory: string, operation: string, cause: un
   const errnoName = Object.entries(constants.errno).find(([, value]) => value === code)?.[0]
   const hint = errnoName === undefined ? undefined : HINTS[errnoName]
   const message = `the store in ${directory}: ${operation} failed: ${hint === undefined ? root.message : `${hint} (${errnoName})`}`
-  return new CnmError('ERR_CNM_STORE', message, { object: directory, operation, errno: errnoName === undefined ? undefined : code, errnoName, cause: root })
+  return new CnmError('ERR_CNM_STORE', message, {
+    object: directory,
+    operation,
+    errno: errnoName === undefined ? undefined : code,
+    errnoName,
+    cause: root,
+  })
 }
 
 /** Of a failed commit lmdb gives the reason in a promise beside the error. */

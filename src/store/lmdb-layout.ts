@@ -125,12 +125,24 @@ function readNode(bytes: Buffer, kind: 'branch' | 'leaf'): Node | undefined {
   const [low, flags, keyBytes] = [bytes.readUInt32LE(0), bytes.readUInt16LE(4), bytes.readUInt16LE(6)]
   const valueAt = NODE_HEADER_BYTES + keyBytes
   if (bytes.length < valueAt) return undefined
-  const node: Node = { key: bytes.subarray(NODE_HEADER_BYTES, valueAt), child: 0, value: bytes.subarray(0, 0), valueBytes: 0, overflow: undefined, flags: 0 }
+  const node: Node = {
+    key: bytes.subarray(NODE_HEADER_BYTES, valueAt),
+    child: 0,
+    value: bytes.subarray(0, 0),
+    valueBytes: 0,
+    overflow: undefined,
+    flags: 0,
+  }
   if (kind === 'branch') return { ...node, child: low + flags * 2 ** 32 }
   const isLarge = (flags & ON_OVERFLOW_PAGES) !== 0
   if (bytes.length < valueAt + (isLarge ? 24 : low)) return undefined
   if (!isLarge) return { ...node, flags, valueBytes: low, value: bytes.subarray(valueAt, valueAt + low) }
-  return { ...node, flags: flags & ~ON_OVERFLOW_PAGES, valueBytes: low, overflow: { page: readNumber(bytes, valueAt), pages: readNumber(bytes, valueAt + 16) } }
+  return {
+    ...node,
+    flags: flags & ~ON_OVERFLOW_PAGES,
+    valueBytes: low,
+    overflow: { page: readNumber(bytes, valueAt), pages: readNumber(bytes, valueAt + 16) },
+  }
 }
 
 /** A number above 2^53 is no number of pages: it comes out as one that fits nowhere. */

@@ -18,7 +18,7 @@ export class PageReader {
   async read(first: number, pages: number): Promise<Buffer | undefined> {
     const [start, end] = [first * this.#pageSize, (first + pages) * this.#pageSize]
     const parts: Buffer[] = []
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const index = Math.floor(at / BLOCK_BYTES)
       const block = this.#blocks.get(index) ?? (await this.#block(index))
       const part = block.subarray(at - index * BLOCK_BYTES, end - index * BLOCK_BYTES)

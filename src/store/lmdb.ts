@@ -2,6 +2,7 @@ import { CnmError } from '../contracts/errors.js'
 import type { JsonValue, ListOptions, Store, StoreChange, StoreEntry, StoreEvent } from '../contracts/store.js'
 import { checkChanges, type CheckedChange } from './changes.js'
 import { keyBytes, prefixBytes } from './keys.js'
+import { checkListOptions } from './list-options.js'
 import { checkFile, Damage } from './lmdb-check.js'
 import { LmdbCommits } from './lmdb-commits.js'
 import { COUNTER_KEY, DamagedRecord, FORMAT_KEY, LmdbDatabase } from './lmdb-database.js'
@@ -46,8 +47,9 @@ class LmdbStore implements Store {
 
   async list(prefix: string, options: ListOptions = {}): Promise<StoreEntry[]> {
     this.#open()
-    const [bytes, after] = [prefixBytes(prefix), options.after === undefined ? undefined : prefixBytes(options.after)]
-    return this.#track(this.#read(() => listEntries(this.#database, bytes, after, options.limit ?? Infinity)))
+    const bytes = prefixBytes(prefix)
+    const { after, limit } = checkListOptions(options)
+    return this.#track(this.#read(() => listEntries(this.#database, bytes, after, limit)))
   }
 
   async commit(changes: readonly StoreChange[], { durable = false }: { durable?: boolean } = {}): Promise<Map<string, number>> {
@@ -75,7 +77,7 @@ class LmdbStore implements Store {
   }
 
   async #commit(changes: CheckedChange[], durable: boolean): Promise<Map<string, number>> {
-    let flushed: Promise<void> = Promise.resolve()
+    let flushed: Promise<unknown> = Promise.resolve()
     const version = await new Promise<number>((resolve, reject) => {
       const made = (number: number): void => {
         this.#watchers.committed(number, changes)
@@ -84,7 +86,8 @@ class LmdbStore implements Store {
       flushed = this.#track(this.#commits.run(changes, { made, failed: reject }))
     }).catch((error: unknown) => this.#fail('commit', error))
     if (durable) {
-      await flushed
+      const failure = await flushed
+      if (failure !== undefined) return this.#fail('flush', failure)
       await this.#database.lmdb.flushed
     }
     return new Map(changes.filter(({ action }) => action === 'put').map(({ key }) => [key, version]))
@@ -100,7 +103,9 @@ class LmdbStore implements Store {
   }
 
   async #fail(operation: string, error: unknown): Promise<never> {
-    throw error instanceof DamagedRecord ? corrupt(this.#directory, error.message, error) : await storeError(this.#directory, operation, error)
+    throw error instanceof DamagedRecord
+      ? corrupt(this.#directory, error.message, error)
+      : await storeError(this.#directory, operation, error)
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -137,7 +142,9 @@ export async function lmdb({ directory }: LmdbOptions): Promise<Store> {
       throw error
     }
   } catch (error) {
-    throw error instanceof Damage || error instanceof DamagedRecord ? corrupt(directory, error.message, error) : await storeError(directory, 'open', error)
+    throw error instanceof Damage || error instanceof DamagedRecord
+      ? corrupt(directory, error.message, error)
+      : await storeError(directory, 'open', error)
   }
 }
 
@@ -155,6 +162,8 @@ function requireFormat(directory: string, database: LmdbDatabase): void {
   const text = database.read(FORMAT_KEY)?.text
   if (text === undefined || database.read(COUNTER_KEY) === undefined) throw new Damage('it lacks the records that every store has')
   if (text !== FORMAT) {
-    throw new CnmError('ERR_CNM_STORE', `the store in ${directory} has the format of another release of libcnm: ${text}`, { object: directory })
+    throw new CnmError('ERR_CNM_STORE', `the store in ${directory} has the format of another release of libcnm: ${text}`, {
+      object: directory,
+    })
   }
 }

@@ -1,7 +1,8 @@
 import { CnmError } from '../contracts/errors.js'
-import type { ListOptions, Store, StoreChange, StoreEntry, StoreEvent } from '../contracts/store.js'
+import type { JsonValue, ListOptions, Store, StoreChange, StoreEntry, StoreEvent } from '../contracts/store.js'
 import { checkChanges, requireExpected } from './changes.js'
 import { keyBytes, prefixBytes } from './keys.js'
+import { checkListOptions } from './list-options.js'
 import { Watchers } from './watchers.js'
 
 interface Kept {
@@ -29,10 +30,10 @@ class MemoryStore implements Store {
     return kept === undefined ? undefined : entry(key, kept)
   }
 
-  async list(prefix: string, { after, limit = Infinity }: ListOptions = {}): Promise<StoreEntry[]> {
+  async list(prefix: string, options: ListOptions = {}): Promise<StoreEntry[]> {
     this.#open()
     prefixBytes(prefix)
-    const start = after === undefined ? undefined : prefixBytes(after)
+    const { after: start, limit } = checkListOptions(options)
     const found = [...this.#kept].filter(([key, { bytes }]) => key.startsWith(prefix) && (start === undefined || bytes.compare(start) > 0))
     found.sort(([, left], [, right]) => left.bytes.compare(right.bytes))
     return found.slice(0, limit).map(([key, kept]) => entry(key, kept))
@@ -70,7 +71,7 @@ class MemoryStore implements Store {
   }
 }
 
-const entry = (key: string, { text, version }: Kept): StoreEntry => ({ key, value: JSON.parse(text), version })
+const entry = (key: string, { text, version }: Kept): StoreEntry => ({ key, value: JSON.parse(text) as JsonValue, version })
 
 /**
  * A store that lasts as long as the process: for tests, and for programs whose networks need not outlive them.

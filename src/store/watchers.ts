@@ -1,4 +1,4 @@
-import type { StoreEntry, StoreEvent } from '../contracts/store.js'
+import type { JsonValue, StoreEvent } from '../contracts/store.js'
 import type { CheckedChange } from './changes.js'
 
 interface Watcher {
@@ -31,7 +31,9 @@ export class Watchers {
       const under = changes.filter(({ key, action }) => action !== 'check' && key.startsWith(watcher.prefix))
       if (under.length === 0) continue
       // Parsed for each watcher anew, so that none sees what another does to its copy.
-      const put = under.filter(({ action }) => action === 'put').map(({ key, text }) => ({ key, value: JSON.parse(text), version }) as StoreEntry)
+      const put = under
+        .filter(({ action }) => action === 'put')
+        .map(({ key, text }) => ({ key, value: JSON.parse(text) as JsonValue, version }))
       watcher.queue.push({ version, put, deleted: under.filter(({ action }) => action === 'delete').map(({ key }) => key) })
       watcher.wake?.()
     }

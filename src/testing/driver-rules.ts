@@ -38,7 +38,8 @@ export function nothingTwice(descriptions: readonly Description[]): void {
 }
 
 /** Two endpoints of a network are, as a rule, in two sandboxes. */
-export const outsideTheSandbox = (description: Description): Description => description.filter((object) => !('at' in object) || object.at !== 'sandbox')
+export const outsideTheSandbox = (description: Description): Description =>
+  description.filter((object) => !('at' in object) || object.at !== 'sandbox')
 
 function kernelName(name: string): void {
   ok(new TextEncoder().encode(name).length <= LINK_NAME_BYTES, `${name} is longer than the kernel's ${LINK_NAME_BYTES} bytes`)
@@ -73,10 +74,14 @@ export function makesInterface(description: Description, endpoint: EndpointView)
 }
 
 export function carriesAddresses(description: Description, endpoint: EndpointView): void {
-  const described = description.flatMap((object) => (object.kind === 'address' && object.at === 'sandbox' ? [`${object.link} ${object.address}`] : []))
+  const described = description.flatMap((object) =>
+    object.kind === 'address' && object.at === 'sandbox' ? [`${object.link} ${object.address}`] : [],
+  )
   for (const { address } of endpoint.addresses) {
     const [host] = address.split('/')
-    const found = described.some((text) => text === `${endpoint.interfaceName} ${address}` || text.startsWith(`${endpoint.interfaceName} ${host}/`))
+    const found = described.some(
+      (text) => text === `${endpoint.interfaceName} ${address}` || text.startsWith(`${endpoint.interfaceName} ${host}/`),
+    )
     ok(found, `address ${address} is not on ${endpoint.interfaceName}`)
   }
 }
@@ -84,11 +89,13 @@ export function carriesAddresses(description: Description, endpoint: EndpointVie
 /** Default routes are offers: in the sandbox, in its main table, through the endpoint's interface, one per family. */
 export function defaultRoutesAreOffers(description: Description, network: NetworkView, endpoint: EndpointView): void {
   const routes = description.filter((object): object is RouteObject => object.kind === 'route' && isDefault(object))
-  const families = routes.filter(({ table = MAIN_TABLE }) => table === MAIN_TABLE).map((route) => {
-    strictEqual(route.at, 'sandbox', 'a default route outside the sandbox')
-    ok(route.link === undefined || route.link === endpoint.interfaceName, `a default route through ${route.link}`)
-    return route.family ?? (route.gateway?.includes(':') ? 6 : 4)
-  })
+  const families = routes
+    .filter(({ table = MAIN_TABLE }) => table === MAIN_TABLE)
+    .map((route) => {
+      strictEqual(route.at, 'sandbox', 'a default route outside the sandbox')
+      ok(route.link === undefined || route.link === endpoint.interfaceName, `a default route through ${route.link}`)
+      return route.family ?? (route.gateway?.includes(':') ? 6 : 4)
+    })
   deepStrictEqual(families, [...new Set(families)], 'more than one default route of one family')
   if (network.internal) deepStrictEqual(routes, [], 'an internal network has no way out')
 }

@@ -15,7 +15,15 @@ function sampleId(kind: 'network' | 'endpoint', number: number): string {
 }
 
 export function sampleHost(given: DriverSample['host'] = {}): HostFacts {
-  const uplink: HostLink = { name: 'uplink0', index: 2, type: 'device', mtu: 1500, mac: '02:00:5e:00:53:01', up: true, addresses: ['192.0.2.10/24'] }
+  const uplink: HostLink = {
+    name: 'uplink0',
+    index: 2,
+    type: 'device',
+    mtu: 1500,
+    mac: '02:00:5e:00:53:01',
+    up: true,
+    addresses: ['192.0.2.10/24'],
+  }
   const links = new Map([[uplink.name, uplink]])
   for (const link of given.links ?? []) links.set(link.name, link)
   return {

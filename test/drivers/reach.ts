@@ -145,5 +145,7 @@ export async function tellSctp(to: string, family: 4 | 6, calls: readonly { from
   ear.stdin!.end()
   await closed
   const lines = text.split('\n').filter((line) => /^\d/.test(line))
-  return lines.map((line) => line.split(' ')).map(([port, source, address]) => ({ port: Number(port), source: Number(source), address: address! }))
+  return lines
+    .map((line) => line.split(' '))
+    .map(([port, source, address]) => ({ port: Number(port), source: Number(source), address: address! }))
 }

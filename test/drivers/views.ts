@@ -5,7 +5,11 @@ import type { EndpointView, HostFacts, HostLink, NetworkDriver, NetworkView } fr
 const ID = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 const ENDPOINT_ID = 'fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210'
 
-export function networkView<N>(driver: Pick<NetworkDriver<N>, 'networkOptions'>, raw: Record<string, string> = {}, more: Partial<NetworkView<N>> = {}): NetworkView<N> {
+export function networkView<N>(
+  driver: Pick<NetworkDriver<N>, 'networkOptions'>,
+  raw: Record<string, string> = {},
+  more: Partial<NetworkView<N>> = {},
+): NetworkView<N> {
   return {
     id: ID,
     shortId: ID.slice(0, 12),
@@ -28,7 +32,11 @@ export const IPV6 = {
   ],
 }
 
-export function endpointView<E>(driver: Pick<NetworkDriver<never, E>, 'endpointOptions'>, raw: Record<string, string> = {}, more: Partial<EndpointView<E>> = {}): EndpointView<E> {
+export function endpointView<E>(
+  driver: Pick<NetworkDriver<never, E>, 'endpointOptions'>,
+  raw: Record<string, string> = {},
+  more: Partial<EndpointView<E>> = {},
+): EndpointView<E> {
   return {
     id: ENDPOINT_ID,
     shortId: ENDPOINT_ID.slice(0, 12),
@@ -44,6 +52,22 @@ export function endpointView<E>(driver: Pick<NetworkDriver<never, E>, 'endpointO
 }
 
 export function hostFacts(links: readonly Partial<HostLink>[] = [], more: Partial<HostFacts> = {}): HostFacts {
-  const known = links.map((link, i): HostLink => ({ name: `link${i}`, index: i + 2, type: 'bridge', mtu: 1500, up: true, addresses: [], ...link }))
-  return { instance: 'cnm', ipv6: true, bridgeNetfilter: [], forwardDrops: [], defaultRoute: {}, links: new Map(known.map((link) => [link.name, link])), ...more }
+  const known = links.map((link, i): HostLink => ({
+    name: `link${i}`,
+    index: i + 2,
+    type: 'bridge',
+    mtu: 1500,
+    up: true,
+    addresses: [],
+    ...link,
+  }))
+  return {
+    instance: 'cnm',
+    ipv6: true,
+    bridgeNetfilter: [],
+    forwardDrops: [],
+    defaultRoute: {},
+    links: new Map(known.map((link) => [link.name, link])),
+    ...more,
+  }
 }

@@ -12,7 +12,9 @@ export const INSTANCE = 'drvtest'
 
 /** Lines of output of a program in a namespace (`host`: this one). */
 export const sh = (at: string, ...command: string[]): string =>
-  execFileSync(at === 'host' ? command[0]! : 'ip', at === 'host' ? command.slice(1) : ['netns', 'exec', at, ...command], { encoding: 'utf8' })
+  execFileSync(at === 'host' ? command[0]! : 'ip', at === 'host' ? command.slice(1) : ['netns', 'exec', at, ...command], {
+    encoding: 'utf8',
+  })
 
 /** Rules as nft(8) reads them from a file. */
 export const nft = (text: string): string => execFileSync('nft', ['-f', '-'], { input: text, encoding: 'utf8' })
@@ -90,7 +92,11 @@ export class DriverWorld implements AsyncDisposable {
   async join(name: string, network: NetworkView, raw: Record<string, string> = {}, more: Partial<EndpointView> = {}): Promise<Member> {
     const number = ++this.#count + 100
     const id = (number + 0x1000).toString(16).padStart(4, '0').repeat(16)
-    if (!sh('host', 'ip', 'netns', 'list').split('\n').some((line) => line.split(' ')[0] === name)) {
+    if (
+      !sh('host', 'ip', 'netns', 'list')
+        .split('\n')
+        .some((line) => line.split(' ')[0] === name)
+    ) {
       sh('host', 'ip', 'netns', 'add', name)
       sh(name, 'ip', 'link', 'set', 'lo', 'up')
     }
@@ -175,5 +181,6 @@ export class DriverWorld implements AsyncDisposable {
   }
 }
 
-export const bare = (member: Member, family: 4 | 6): string => member.view.addresses.find((each) => each.family === family)!.address.split('/')[0]!
+export const bare = (member: Member, family: 4 | 6): string =>
+  member.view.addresses.find((each) => each.family === family)!.address.split('/')[0]!
 export type { Member }

@@ -71,10 +71,17 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
     const a = await world.join('a', network)
     const inner = link('eth0', 'a')!
     expect(inner.address).toBe(a.view.mac)
-    expect(prefixes(inner).sort()).toEqual([...a.view.addresses.map(({ address }) => address), `fe80::42:aff:fe00:${a.view.mac.slice(-2)}/64`].sort())
+    expect(prefixes(inner).sort()).toEqual(
+      [...a.view.addresses.map(({ address }) => address), `fe80::42:aff:fe00:${a.view.mac.slice(-2)}/64`].sort(),
+    )
     expect(inner.addr_info.filter(({ tentative }) => tentative)).toEqual([])
-    for (const [family, subnet] of [['-4', network.subnets[0]!], ['-6', network.subnets[1]!]] as const) {
-      expect(routes('a', family).filter(({ dst }) => dst === 'default')).toMatchObject([{ gateway: subnet.gateway, dev: 'eth0', metric: 50 }])
+    for (const [family, subnet] of [
+      ['-4', network.subnets[0]!],
+      ['-6', network.subnets[1]!],
+    ] as const) {
+      expect(routes('a', family).filter(({ dst }) => dst === 'default')).toMatchObject([
+        { gateway: subnet.gateway, dev: 'eth0', metric: 50 },
+      ])
     }
     expect(sysctl('a', 'ipv6/conf/eth0/accept_ra')).toBe('0')
     const outer = links().find(({ ifname }) => ifname.startsWith('veth'))!
@@ -121,19 +128,37 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
   })
 
   describe('on a host with an uplink', () => {
-    beforeAll(() => sh('host', 'sh', '-c', 'ip link add up0 mtu 1400 type veth peer name up1 && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up && ip link set up1 up && ip route add default via 192.0.2.2'))
+    beforeAll(() =>
+      sh(
+        'host',
+        'sh',
+        '-c',
+        'ip link add up0 mtu 1400 type veth peer name up1 && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up && ip link set up1 up && ip route add default via 192.0.2.2',
+      ),
+    )
     afterAll(() => sh('host', 'ip', 'link', 'delete', 'up0'))
 
     it('take the MTU of the link of the default route, everywhere', async () => {
       const network = await world.network({}, { ipv6: false })
       await world.join('a', network)
-      expect([link(`br-${network.shortId}`)!.mtu, link('eth0', 'a')!.mtu, links().find(({ ifname }) => ifname.startsWith('veth'))!.mtu]).toEqual([1400, 1400, 1400])
+      expect([
+        link(`br-${network.shortId}`)!.mtu,
+        link('eth0', 'a')!.mtu,
+        links().find(({ ifname }) => ifname.startsWith('veth'))!.mtu,
+      ]).toEqual([1400, 1400, 1400])
     })
   })
 
   describe('on a bridge that is there already', () => {
     // A first port settles what a bridge takes from its ports once and for all.
-    beforeAll(() => sh('host', 'sh', '-c', 'ip link add own0 address 02:00:00:00:02:00 type bridge && ip link set own0 addrgenmode none mtu 1450 && ip addr add 10.200.0.1/24 dev own0 && ip link set own0 up && ip link add t0 mtu 1450 master own0 up type veth peer name t1 && ip link set t1 up && sleep 0.2 && ip link delete t0'))
+    beforeAll(() =>
+      sh(
+        'host',
+        'sh',
+        '-c',
+        'ip link add own0 address 02:00:00:00:02:00 type bridge && ip link set own0 addrgenmode none mtu 1450 && ip addr add 10.200.0.1/24 dev own0 && ip link set own0 up && ip link add t0 mtu 1450 master own0 up type veth peer name t1 && ip link set t1 up && sleep 0.2 && ip link delete t0',
+      ),
+    )
     afterAll(() => sh('host', 'ip', 'link', 'delete', 'own0'))
     const subnets = [{ subnet: '10.200.0.0/24', family: 4 as const, gateway: '10.200.0.1', reserved: {} }]
 
@@ -163,7 +188,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
 
     it('refuse it when another network has it', async () => {
       await world.network({ 'com.docker.network.bridge.name': 'own0' }, { ipv6: false, subnets })
-      await expect(world.network({ 'com.docker.network.bridge.name': 'own0' }, { ipv6: false, subnets })).rejects.toMatchObject({ code: 'ERR_CNM_LINK_EXISTS' })
+      await expect(world.network({ 'com.docker.network.bridge.name': 'own0' }, { ipv6: false, subnets })).rejects.toMatchObject({
+        code: 'ERR_CNM_LINK_EXISTS',
+      })
     })
   })
 

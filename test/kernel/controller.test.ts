@@ -77,7 +77,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('controller', () => {
       http.createServer((_, response) => response.end('ok')),
       { port: 80 },
     )
-    const reply = await fetch('http://bee/', { dispatcher: a.dispatcher() } as RequestInit)
+    const reply = await fetch('http://bee/', { dispatcher: a.dispatcher() })
     expect(await reply.text()).toBe('ok')
     server.close()
     server.closeAllConnections()

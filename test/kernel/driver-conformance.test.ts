@@ -17,7 +17,10 @@ describe('bridge', () =>
       { title: 'no options' },
       { title: 'IPv4 only', ipv6: false },
       { title: 'internal', internal: true },
-      { title: 'routed', networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed', isolate: 'strict', accept_fwmark: '1/3' } },
+      {
+        title: 'routed',
+        networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed', isolate: 'strict', accept_fwmark: '1/3' },
+      },
       { title: 'isolated from the host', internal: true, networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } },
       { title: 'a policy', networkOptions: { policy: 'allow from member0 to tier=db tcp/80-90 icmp; allow to member1' } },
       { title: 'true addresses only', networkOptions: { address_spoof_check: 'true' } },
@@ -35,10 +38,13 @@ describe('bridge that is there already', () =>
       { title: 'unmanaged', exclusive: true, networkOptions: { ...named, mode: 'unmanaged' }, host: { links: [br0] }, ipv6: false },
     ],
     // A MAC of its own: without one, a bridge takes that of a port, and keeps nothing when the port goes.
-    prepare: [{ kind: 'link', at: 'host', type: 'bridge', name: 'br0', mac: '02:00:00:00:02:00', mtu: 1400, ipv6AddressGeneration: 'none' }],
+    prepare: [
+      { kind: 'link', at: 'host', type: 'bridge', name: 'br0', mac: '02:00:00:00:02:00', mtu: 1400, ipv6AddressGeneration: 'none' },
+    ],
     privileged,
     describe,
     it,
   }))
-describe('host', () => driverKernelConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], privileged, describe, it }))
+describe('host', () =>
+  driverKernelConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], privileged, describe, it }))
 describe('null', () => driverKernelConformance({ driver: nullDriver, privileged, describe, it }))

@@ -5,7 +5,10 @@ import { Kernel } from 'libcnm/kernel'
 const [way, delay] = [process.argv[2], Number(process.argv[3])]
 const kernel = await Kernel.open()
 let count = 0
-await kernel.watch({ groups: ['link', 'address', 'route', 'nftables'], namespaces: 'all', bufferBytes: 8192 }, (events) => (count += events.length))
+await kernel.watch(
+  { groups: ['link', 'address', 'route', 'nftables'], namespaces: 'all', bufferBytes: 8192 },
+  (events) => (count += events.length),
+)
 let over = way === 'nothing'
 
 const WAYS = {
@@ -29,5 +32,8 @@ async function load(name) {
     await kernel.transaction([{ do: 'delete', object: link }])
   }
 }
-for (const name of [`a${process.pid}`, `b${process.pid}`]) load(name).catch((error) => { if (error.code !== 'ERR_CNM_CLOSED') throw error })
+for (const name of [`a${process.pid}`, `b${process.pid}`])
+  load(name).catch((error) => {
+    if (error.code !== 'ERR_CNM_CLOSED') throw error
+  })
 process.on('exit', () => console.log(`saw ${count}`))

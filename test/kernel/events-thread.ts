@@ -13,7 +13,9 @@ export function eventThread(): EventThread & Disposable {
     }
   })
   const names = ['prepareWake', 'openEvents', 'drainEvents', 'closeEvents', 'followNamespace', 'unfollowNamespace'] as const
-  const thread = Object.fromEntries(names.map((name) => [name, async (...args: never[]) => calls[name](...args)]))
+  const thread = Object.fromEntries(
+    names.map((name) => [name, async (...args: unknown[]) => (calls[name] as (...all: unknown[]) => unknown)(...args)]),
+  )
   return {
     ...(thread as unknown as EventThread),
     [Symbol.dispose]() {

@@ -17,7 +17,10 @@ const ITS_OWN = ['direct', 'private'] satisfies Way[]
 const MATRIX: Record<string, { options: Record<string, string>; internal?: boolean; expected: Expected }> = {
   nat: { options: {}, expected: { host: ALL, outside: ['host'], peer: ALL, other: ['host'], inner: [], self: ALL } },
   'nat-unprotected': {
-    options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected', 'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected' },
+    options: {
+      'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected',
+      'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected',
+    },
     expected: { host: ALL, outside: ALL, peer: ALL, other: ALL, inner: [], self: ALL },
   },
   routed: {
@@ -57,7 +60,14 @@ function declare({ options, internal = false, expected }: (typeof MATRIX)[string
   let world: DriverWorld
   let target: Member
   let servers: Server[] = []
-  const namespaces: Record<Client, string> = { host: 'host', outside: OUTSIDE.name, peer: 'peer', other: 'other', inner: 'inner', self: 'self' }
+  const namespaces: Record<Client, string> = {
+    host: 'host',
+    outside: OUTSIDE.name,
+    peer: 'peer',
+    other: 'other',
+    inner: 'inner',
+    self: 'self',
+  }
   const place = (client: Client): string => (client === 'host' ? 'host' : `/run/netns/${namespaces[client]}`)
 
   beforeAll(async () => {
@@ -84,7 +94,8 @@ function declare({ options, internal = false, expected }: (typeof MATRIX)[string
     await world[Symbol.asyncDispose]()
     setBridgeNetfilter(false)
   })
-  const startServers = (): Promise<Server[]> => Promise.all([PORT, PRIVATE_PORT].map((port) => serve(world.kernel, place('self'), port, `at${port}`)))
+  const startServers = (): Promise<Server[]> =>
+    Promise.all([PORT, PRIVATE_PORT].map((port) => serve(world.kernel, place('self'), port, `at${port}`)))
 
   const addressFor = (way: Way, family: 4 | 6): [address: string, port: number] => {
     if (way === 'host') return [UPLINK[family], HOST_PORT]
@@ -122,7 +133,10 @@ function declare({ options, internal = false, expected }: (typeof MATRIX)[string
       }))
       const heard = (await tellSctp('self', family, calls)).map(({ source }) => source)
       const found = Object.fromEntries(
-        CLIENTS.map((client) => [client, attempts.filter((each) => each.client === client && heard.includes(each.source)).map(({ way }) => way)]),
+        CLIENTS.map((client) => [
+          client,
+          attempts.filter((each) => each.client === client && heard.includes(each.source)).map(({ way }) => way),
+        ]),
       )
       expect(found).toEqual(expected)
     })

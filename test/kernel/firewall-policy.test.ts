@@ -10,10 +10,15 @@ import { needs, needsPrivileges, skipping } from '../tools.js'
 
 const FAMILIES = [4, 6] as const
 
+const neighbours = (at: string): (string | undefined)[] =>
+  (JSON.parse(sh(at, 'ip', '-j', 'neigh')) as { lladdr?: string }[]).map(({ lladdr }) => lladdr)
+
 describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'ping'))('between endpoints of one bridge', () => {
   for (const bridgeNetfilter of [false, true]) {
     const missing = bridgeNetfilter && !hasBridgeNetfilter()
-    describe.skipIf(missing && skipping('this kernel has no br_netfilter'))(`with br_netfilter ${bridgeNetfilter ? 'on' : 'off'}`, () => declare(bridgeNetfilter))
+    describe.skipIf(missing && skipping('this kernel has no br_netfilter'))(`with br_netfilter ${bridgeNetfilter ? 'on' : 'off'}`, () =>
+      declare(bridgeNetfilter),
+    )
   }
 })
 
@@ -72,7 +77,11 @@ function declare(bridgeNetfilter: boolean): void {
   it('a policy says who reaches whom, by label and by name, and can change', async () => {
     const policy = 'allow from tier=web to tier=db tcp/5432 udp/5432; allow from admin'
     const network = await world.network({ policy })
-    const [web, db, admin] = [await member('web', network, { tier: 'web' }), await member('db', network, { tier: 'db' }), await member('admin', network)]
+    const [web, db, admin] = [
+      await member('web', network, { tier: 'web' }),
+      await member('db', network, { tier: 'db' }),
+      await member('admin', network),
+    ]
     await expectOpen(web, db, [5432])
     await expectOpen(db, web, [])
     await expectOpen(admin, db, [80, 5432])
@@ -80,8 +89,8 @@ function declare(bridgeNetfilter: boolean): void {
     await expectOpen(web, admin, [])
     expect(await ask(world.kernel, 'host', 'tcp', bare(db, 4), 80)).toMatch('db80')
     // Nobody learns where the others are.
-    for (const { at } of [web, db, admin]) expect(JSON.parse(sh(at, 'ip', '-j', 'neigh')).map(({ lladdr }: { lladdr?: string }) => lladdr)).not.toContain(web.view.mac)
-    expect(JSON.parse(sh('admin', 'ip', '-j', 'neigh')).map(({ lladdr }: { lladdr?: string }) => lladdr)).not.toContain(db.view.mac)
+    for (const { at } of [web, db, admin]) expect(neighbours(at)).not.toContain(web.view.mac)
+    expect(neighbours('admin')).not.toContain(db.view.mac)
     expect(await check(world.engine, world.kernel)).toEqual([])
     await world.change(network, { policy: 'allow to tier=web tcp/80 udp/80' })
     await expectOpen(web, db, [])

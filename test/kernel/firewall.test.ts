@@ -44,7 +44,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
     for (const port of [80, 81]) servers.push(await serve(world.kernel, at(member), port, `${member.at}${port}`))
     return member
   }
-  const answers = (from: Member | string, to: string, port = 80): Promise<string | undefined> => ask(world.kernel, at(from), 'tcp', to, port)
+  const answers = (from: Member | string, to: string, port = 80): Promise<string | undefined> =>
+    ask(world.kernel, at(from), 'tcp', to, port)
   /** The same, for what is expected to be there: a busy machine may take longer. */
   const reached = async (...question: Parameters<typeof answers>): Promise<string | undefined> => {
     for (let tries = 0; tries < 8; tries++) {
@@ -71,7 +72,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
       const client = await world.join('client', await world.network(isolate(from)))
       const target = await service('target', await world.network(isolate(to)), {}, { ports: PUBLISHED })
       for (const family of FAMILIES) {
-        expect(await (direct ? reached : answers)(client, bare(target, family), 81)).toBe(direct ? `target81 ${bare(client, family)}` : undefined)
+        expect(await (direct ? reached : answers)(client, bare(target, family), 81)).toBe(
+          direct ? `target81 ${bare(client, family)}` : undefined,
+        )
         expect(await reached(client, UPLINK[family], 8080)).toBe(`target80 ${bare(client, family)}`)
       }
     })
@@ -79,7 +82,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
     it('lets a strict network keep to itself even where another is unprotected', async () => {
       const modes = Object.fromEntries(FAMILIES.map((family) => [`com.docker.network.bridge.gateway_mode_ipv${family}`, 'nat-unprotected']))
       const target = await service('target', await world.network(modes))
-      const [free, strict] = [await world.join('free', await world.network()), await world.join('strict', await world.network({ isolate: 'strict' }))]
+      const [free, strict] = [
+        await world.join('free', await world.network()),
+        await world.join('strict', await world.network({ isolate: 'strict' })),
+      ]
       expect(await reached(free, bare(target, 4), 81)).toBe(`target81 ${bare(free, 4)}`)
       expect(await answers(strict, bare(target, 4), 81)).toBeUndefined()
     })
@@ -120,7 +126,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
       sh('host', 'ip', 'link', 'set', UPLINK.name, 'mtu', '1400')
       try {
         const target = await service('target', await world.network({ mtu: '1500' }), {}, { ports: PUBLISHED })
-        nft(`table inet probe {\n chain c {\n type filter hook forward priority 10\n tcp flags & (syn | ack) == syn | ack tcp option maxseg size 1360 counter\n }\n }\n`)
+        nft(
+          `table inet probe {\n chain c {\n type filter hook forward priority 10\n tcp flags & (syn | ack) == syn | ack tcp option maxseg size 1360 counter\n }\n }\n`,
+        )
         expect(await reached(outside, UPLINK[4], 8080)).toMatch('target80')
         expect(sh('host', 'nft', 'list', 'table', 'inet', 'probe')).toMatch(/counter packets 1 /)
         void target
@@ -212,7 +220,12 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
     const subnets = [{ subnet: '10.200.0.0/24', family: 4 as const, gateway: '10.200.0.1', reserved: {} }]
 
     it('only the endpoints are guarded, not who else is on it', async () => {
-      sh('host', 'sh', '-ec', 'ip netns add vm\nip link add own0 address 02:00:00:00:02:00 type bridge\nip link set own0 addrgenmode none\nip addr add 10.200.0.1/24 dev own0\nip link set own0 up\nip link add vm0 master own0 up type veth peer name eth0 netns vm\nip -n vm addr add 10.200.0.50/24 dev eth0\nip -n vm link set eth0 up\nip -n vm route add default via 10.200.0.1')
+      sh(
+        'host',
+        'sh',
+        '-ec',
+        'ip netns add vm\nip link add own0 address 02:00:00:00:02:00 type bridge\nip link set own0 addrgenmode none\nip addr add 10.200.0.1/24 dev own0\nip link set own0 up\nip link add vm0 master own0 up type veth peer name eth0 netns vm\nip -n vm addr add 10.200.0.50/24 dev eth0\nip -n vm link set eth0 up\nip -n vm route add default via 10.200.0.1',
+      )
       servers.push(await serve(world.kernel, '/run/netns/vm', 81, 'vm'))
       await outsideServes()
       try {
@@ -231,8 +244,14 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
   })
 
   it('a bridge of somebody else goes on forwarding, and other tables stay as they are', async () => {
-    const foreign = 'table ip theirs {\n chain f {\n type filter hook forward priority 5; policy accept\n ip daddr 10.99.0.9 counter\n }\n }\n'
-    sh('host', 'sh', '-ec', 'ip netns add vm\nip link add their0 address 02:00:00:00:02:01 type bridge\nip link set their0 addrgenmode none\nip addr add 10.99.0.1/24 dev their0\nip link set their0 up\nip link add vm0 master their0 up type veth peer name eth0 netns vm\nip -n vm addr add 10.99.0.9/24 dev eth0\nip -n vm link set eth0 up\nip -n vm route add default via 10.99.0.1')
+    const foreign =
+      'table ip theirs {\n chain f {\n type filter hook forward priority 5; policy accept\n ip daddr 10.99.0.9 counter\n }\n }\n'
+    sh(
+      'host',
+      'sh',
+      '-ec',
+      'ip netns add vm\nip link add their0 address 02:00:00:00:02:01 type bridge\nip link set their0 addrgenmode none\nip addr add 10.99.0.1/24 dev their0\nip link set their0 up\nip link add vm0 master their0 up type veth peer name eth0 netns vm\nip -n vm addr add 10.99.0.9/24 dev eth0\nip -n vm link set eth0 up\nip -n vm route add default via 10.99.0.1',
+    )
     nft(foreign)
     const theirs = (): string => sh('host', 'nft', '-s', 'list', 'table', 'ip', 'theirs')
     servers.push(await serve(world.kernel, '/run/netns/vm', 80, 'vm'))
@@ -253,7 +272,11 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
   })
 
   it('names the chains of others that will drop its packets', async () => {
-    const tables = ['table ip filter {\n chain FORWARD {\n type filter hook forward priority 0; policy drop\n }\n }', 'table inet firewalld {\n chain filter_FORWARD {\n type filter hook forward priority 10\n ct state established accept\n reject with icmpx type admin-prohibited\n }\n }', 'table ip6 harmless {\n chain f {\n type filter hook forward priority 0\n ip6 daddr fd00:ffff::1 drop\n }\n }']
+    const tables = [
+      'table ip filter {\n chain FORWARD {\n type filter hook forward priority 0; policy drop\n }\n }',
+      'table inet firewalld {\n chain filter_FORWARD {\n type filter hook forward priority 10\n ct state established accept\n reject with icmpx type admin-prohibited\n }\n }',
+      'table ip6 harmless {\n chain f {\n type filter hook forward priority 0\n ip6 daddr fd00:ffff::1 drop\n }\n }',
+    ]
     nft(`${tables.join('\n')}\n`)
     try {
       world.warnings.length = 0
@@ -271,13 +294,21 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
   })
 
   it('does not grow by a rule for networks, endpoints or ports', async () => {
-    const rules = (): number => sh('host', 'nft', '-a', 'list', 'table', 'inet', INSTANCE).split('\n').filter((line) => /# handle/.test(line) && !/\{/.test(line)).length
+    const rules = (): number =>
+      sh('host', 'nft', '-a', 'list', 'table', 'inet', INSTANCE)
+        .split('\n')
+        .filter((line) => /# handle/.test(line) && !/\{/.test(line)).length
     await world.network()
     const alone = rules()
     expect(alone).toBeGreaterThan(40)
     for (let n = 0; n < 5; n++) {
       const network = await world.network(n === 0 ? { isolate: 'true' } : {})
-      await world.join(`s${n}`, network, {}, { ports: [{ protocol: 'tcp', hostPort: 9000 + n * 100, hostPortEnd: 9050 + n * 100, containerPort: 80 }] })
+      await world.join(
+        `s${n}`,
+        network,
+        {},
+        { ports: [{ protocol: 'tcp', hostPort: 9000 + n * 100, hostPortEnd: 9050 + n * 100, containerPort: 80 }] },
+      )
     }
     expect(rules()).toBe(alone)
     expect(await check(world.engine, world.kernel)).toEqual([])

@@ -183,25 +183,23 @@ const lookup = (data: fc.Arbitrary<Scalar | Scalar[]>): fc.Arbitrary<MapLookup> 
       .map(([expression, list]) => ({ map: list.map((item, i): [number, Scalar | Scalar[]] => [i, item]), key: expression })),
   )
 
-const nat: fc.Arbitrary<Statement> = fc
-  .constantFrom<'snat' | 'dnat'>('snat', 'dnat')
-  .chain((kind) =>
-    fc
-      .oneof<fc.Arbitrary<NatTarget>[]>(
-        fc.record({
-          family: fc.constant('ip' as const),
-          address: fc.oneof<fc.Arbitrary<Scalar | MapLookup>[]>(ipv4, prefix(4), lookup(ipv4)),
-        }),
-        fc.record({ family: fc.constant('ip6' as const), address: ipv6, port }),
-        fc.record({ family: fc.constant('ip' as const), to: lookup(fc.tuple(ipv4, port)) }),
-        fc.record({
-          family: fc.constant('ip6' as const),
-          to: lookup(fc.tuple(ipv6, port)),
-          flags: fc.constant(['random' as const, 'persistent' as const]),
-        }),
-      )
-      .map((target): Statement => (kind === 'snat' ? { snat: target } : { dnat: target })),
-  )
+const nat: fc.Arbitrary<Statement> = fc.constantFrom<'snat' | 'dnat'>('snat', 'dnat').chain((kind) =>
+  fc
+    .oneof<fc.Arbitrary<NatTarget>[]>(
+      fc.record({
+        family: fc.constant('ip' as const),
+        address: fc.oneof<fc.Arbitrary<Scalar | MapLookup>[]>(ipv4, prefix(4), lookup(ipv4)),
+      }),
+      fc.record({ family: fc.constant('ip6' as const), address: ipv6, port }),
+      fc.record({ family: fc.constant('ip' as const), to: lookup(fc.tuple(ipv4, port)) }),
+      fc.record({
+        family: fc.constant('ip6' as const),
+        to: lookup(fc.tuple(ipv6, port)),
+        flags: fc.constant(['random' as const, 'persistent' as const]),
+      }),
+    )
+    .map((target): Statement => (kind === 'snat' ? { snat: target } : { dnat: target })),
+)
 
 const mangle: fc.Arbitrary<Statement> = fc.oneof(
   u32.map((mark): Statement => ({ mangle: { key: { meta: 'mark' }, value: mark } })),

@@ -38,6 +38,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('plan', () => {
     const network = await controller.createNetwork({ name: 'real' })
     const sandbox = await controller.createSandbox({ name: 'real' })
     await sandbox.connect(network)
+    // The resolver's thread has opened what it needs when it answers.
+    await sandbox.resolve('real')
     const before = await takeCensus()
     const plan = await controller.plan((shadow) => shadow.sandboxes.get('real').delete())
     expect(plan.text).toMatch(/ip link del(ete)? veth/)
@@ -50,7 +52,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('plan', () => {
 
   it('refuses what would be refused', async () => {
     await controller.createNetwork({ name: 'taken' })
-    await expect(controller.plan((shadow) => shadow.createNetwork({ name: 'taken' }))).rejects.toMatchObject({ code: 'ERR_CNM_NETWORK_EXISTS' })
+    await expect(controller.plan((shadow) => shadow.createNetwork({ name: 'taken' }))).rejects.toMatchObject({
+      code: 'ERR_CNM_NETWORK_EXISTS',
+    })
     await controller.networks.get('taken').delete()
   })
 })

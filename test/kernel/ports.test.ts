@@ -22,7 +22,10 @@ const openFiles = (): number => readdirSync('/proc/self/fd').length
 /** Whether a program of the host can have the port. */
 async function free(port: number, host: string, protocol: 'tcp' | 'udp' = 'tcp'): Promise<boolean> {
   const socket = protocol === 'tcp' ? net.createServer() : dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4')
-  const outcome = once(socket, 'listening').then(() => true, () => false)
+  const outcome = once(socket, 'listening').then(
+    () => true,
+    () => false,
+  )
   if (socket instanceof net.Server) socket.listen(port, host)
   else socket.bind(port, host)
   const result = await outcome
@@ -53,8 +56,18 @@ describe.skipIf(needsPrivileges())('host ports', () => {
 
   it('are held by the kernel from publishing to withdrawal, in both families, and leave no descriptor', async () => {
     const before = openFiles()
-    const views = await ports.publish(web, [{ container: 80, host: 8080 }, { container: 53, host: 8053, protocol: 'udp' }], BOTH)
-    expect(views).toEqual([{ protocol: 'tcp', hostPort: 8080, containerPort: 80 }, { protocol: 'udp', hostPort: 8053, containerPort: 53 }])
+    const views = await ports.publish(
+      web,
+      [
+        { container: 80, host: 8080 },
+        { container: 53, host: 8053, protocol: 'udp' },
+      ],
+      BOTH,
+    )
+    expect(views).toEqual([
+      { protocol: 'tcp', hostPort: 8080, containerPort: 80 },
+      { protocol: 'udp', hostPort: 8053, containerPort: 53 },
+    ])
     for (const host of ['0.0.0.0', '::', '127.0.0.1', '::1']) expect(await free(8080, host)).toBe(false)
     expect(await free(8053, '127.0.0.1', 'udp')).toBe(false)
     await ports.withdraw(web, [views[0]!])
@@ -75,7 +88,11 @@ describe.skipIf(needsPrivileges())('host ports', () => {
     await ports.publish(web, [{ container: 80, host: 8080 }], BOTH)
     expect(await ask(kernel, 'host', 'tcp', '127.0.0.1', 8080)).toBeUndefined()
     const socket = net.connect(8080, '127.0.0.1')
-    const outcome = await Promise.race([once(socket, 'error').then(() => 'refused'), once(socket, 'connect').then(() => 'taken'), sleep(300, 'nothing')])
+    const outcome = await Promise.race([
+      once(socket, 'error').then(() => 'refused'),
+      once(socket, 'connect').then(() => 'taken'),
+      sleep(300, 'nothing'),
+    ])
     socket.destroy()
     expect(outcome).toBe('nothing')
   })
@@ -114,9 +131,23 @@ describe.skipIf(needsPrivileges())('host ports', () => {
   })
 
   it('that are asked for exactly come before those of a range', async () => {
-    const views = await ports.publish(web, [{ container: 1, host: 9000, hostEnd: 9002 }, { container: 2, host: 9000 }, { container: 3, host: 9001 }], BOTH)
-    expect(views.map(({ hostPort, containerPort }) => [hostPort, containerPort])).toEqual([[9002, 1], [9000, 2], [9001, 3]])
-    await expect(ports.publish(db, [{ container: 1, host: 9000, hostEnd: 9002 }], BOTH)).rejects.toThrow('like every other port from 9000 on')
+    const views = await ports.publish(
+      web,
+      [
+        { container: 1, host: 9000, hostEnd: 9002 },
+        { container: 2, host: 9000 },
+        { container: 3, host: 9001 },
+      ],
+      BOTH,
+    )
+    expect(views.map(({ hostPort, containerPort }) => [hostPort, containerPort])).toEqual([
+      [9002, 1],
+      [9000, 2],
+      [9001, 3],
+    ])
+    await expect(ports.publish(db, [{ container: 1, host: 9000, hostEnd: 9002 }], BOTH)).rejects.toThrow(
+      'like every other port from 9000 on',
+    )
   })
 
   it('that nobody names come from the kernel’s range, past what is reserved or taken', async () => {
@@ -125,9 +156,13 @@ describe.skipIf(needsPrivileges())('host ports', () => {
     const server = net.createServer().listen(40001)
     await once(server, 'listening')
     try {
-      const numbers = async (count: number): Promise<number[]> => (await ports.publish(web, Array(count).fill({ container: 80 }), BOTH)).map(({ hostPort }) => hostPort)
+      const numbers = async (count: number): Promise<number[]> =>
+        (await ports.publish(web, Array(count).fill({ container: 80 }), BOTH)).map(({ hostPort }) => hostPort)
       expect(await numbers(2)).toEqual([40002, 40005])
-      expect((await ports.publish(db, [{ container: 80, containerEnd: 82 }], BOTH))[0]).toMatchObject({ hostPort: 40006, hostPortEnd: 40008 })
+      expect((await ports.publish(db, [{ container: 80, containerEnd: 82 }], BOTH))[0]).toMatchObject({
+        hostPort: 40006,
+        hostPortEnd: 40008,
+      })
       expect(await numbers(1)).toEqual([40009])
       await expect(numbers(1)).rejects.toMatchObject({ code: 'ERR_CNM_PORTS_EXHAUSTED' })
     } finally {
@@ -141,15 +176,27 @@ describe.skipIf(needsPrivileges())('host ports', () => {
     writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '40001 40002')
     const views = await ports.publish(web, [{ container: 80, address: ['::1', '127.0.0.1'] }], BOTH)
     server.close()
-    expect(views.map(({ hostAddress, hostPort }) => [hostAddress, hostPort])).toEqual([['::1', 40002], ['127.0.0.1', 40002]])
+    expect(views.map(({ hostAddress, hostPort }) => [hostAddress, hostPort])).toEqual([
+      ['::1', 40002],
+      ['127.0.0.1', 40002],
+    ])
   })
 
   it('on an address that is not there are refused', async () => {
-    await expect(ports.publish(web, [{ container: 80, host: 80, address: '203.0.113.1' }], BOTH)).rejects.toMatchObject({ code: 'ERR_CNM_ADDRESS_NOT_FOUND' })
+    await expect(ports.publish(web, [{ container: 80, host: 80, address: '203.0.113.1' }], BOTH)).rejects.toMatchObject({
+      code: 'ERR_CNM_ADDRESS_NOT_FOUND',
+    })
   })
 
   it('are found by number, protocol and address', async () => {
-    const views = await ports.publish(web, [{ container: 80, host: 8080 }, { container: 80, host: 8080, protocol: 'udp' }], BOTH)
+    const views = await ports.publish(
+      web,
+      [
+        { container: 80, host: 8080 },
+        { container: 80, host: 8080, protocol: 'udp' },
+      ],
+      BOTH,
+    )
     expect(ports.find(web, [{ host: 8080, protocol: 'udp' }])).toEqual([views[1]])
     expect(ports.find(web, [{ host: 8080 }])).toEqual(views)
     expect(() => ports.find(web, [{ host: 8081 }])).toThrow('endpoint web of network front has not published 8081')
@@ -158,7 +205,10 @@ describe.skipIf(needsPrivileges())('host ports', () => {
   it('are held again after a restart, and whoever took one meanwhile is named', async () => {
     const server = net.createServer().listen(8081)
     await once(server, 'listening')
-    const had: PortView[] = [{ protocol: 'tcp', hostPort: 8080, containerPort: 80 }, { protocol: 'tcp', hostPort: 8081, containerPort: 81 }]
+    const had: PortView[] = [
+      { protocol: 'tcp', hostPort: 8080, containerPort: 80 },
+      { protocol: 'tcp', hostPort: 8081, containerPort: 81 },
+    ]
     const conflicts = await ports.restore(web, had, BOTH)
     server.close()
     expect(conflicts).toEqual([{ port: had[1], holder: expect.stringContaining(`(pid ${process.pid})`) as string }])
@@ -175,7 +225,11 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('connections of publish
     try {
       const network = await world.network({}, { ipv6: false })
       const [first, second] = [await world.join('first', network), await world.join('second', network)]
-      const servers = [await serve(world.kernel, '/run/netns/first', 53, 'first'), await serve(world.kernel, '/run/netns/second', 53, 'second'), await serve(world.kernel, '/run/netns/second', 54, 'bystander')]
+      const servers = [
+        await serve(world.kernel, '/run/netns/first', 53, 'first'),
+        await serve(world.kernel, '/run/netns/second', 53, 'second'),
+        await serve(world.kernel, '/run/netns/second', 54, 'bystander'),
+      ]
       const owner = (member: typeof first) => ({ id: member.view.id, name: member.view.name })
       const publishing = { families: [4] as const }
       const publish = async (member: typeof first, host: number, container: number): Promise<void> => {
@@ -208,7 +262,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('connections of publish
 
 /** The connection table's entry of a host port, without what changes by itself. */
 function flowOf(port: number): string | undefined {
-  const line = readFileSync('/proc/net/nf_conntrack', 'utf8').split('\n').find((each) => each.includes(`dst=${UPLINK[4]} `) && each.includes(`dport=${port} `))
+  const line = readFileSync('/proc/net/nf_conntrack', 'utf8')
+    .split('\n')
+    .find((each) => each.includes(`dst=${UPLINK[4]} `) && each.includes(`dport=${port} `))
   return line?.replace(/ +\d+ (?=src)/, ' ').replace(/packets=\d+ bytes=\d+ /g, '')
 }
 

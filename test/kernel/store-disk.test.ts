@@ -32,15 +32,27 @@ describe('a full disk', () => {
     await store.commit([{ put: 'k', value: 'before' }])
     fillUp()
     const big = 'b'.repeat(300_000)
-    const failures = await Promise.allSettled([0, 1, 2].map((n) => store.commit([{ put: 'k', value: n }, { put: `big/${n}`, value: big }])))
+    const failures = await Promise.allSettled(
+      [0, 1, 2].map((n) =>
+        store.commit([
+          { put: 'k', value: n },
+          { put: `big/${n}`, value: big },
+        ]),
+      ),
+    )
     for (const failure of failures) {
       expect(failure).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CNM_STORE', errnoName: 'ENOSPC', operation: 'commit' } })
     }
     expect((failures[0] as PromiseRejectedResult).reason.message).toContain('make room, then repeat (ENOSPC)')
     expect((await store.list('')).map(({ key, value }) => [key, value])).toEqual([['k', 'before']])
-    await expect(store.commit([{ put: 'k', value: big, expect: 'absent' }], { durable: true })).rejects.toMatchObject({ code: 'ERR_CNM_STORE' })
+    await expect(store.commit([{ put: 'k', value: big, expect: 'absent' }], { durable: true })).rejects.toMatchObject({
+      code: 'ERR_CNM_STORE',
+    })
     rmSync(join(disk, 'ballast'))
-    await store.commit([{ put: 'k', value: 'after' }, { put: 'big', value: big }])
+    await store.commit([
+      { put: 'k', value: 'after' },
+      { put: 'big', value: big },
+    ])
     await store.close()
     const again = await lmdb({ directory })
     expect((await again.list('')).map(({ key }) => key)).toEqual(['big', 'k'])

@@ -7,7 +7,13 @@ const NAMED = { 'com.docker.network.bridge.name': 'br0' }
 
 async function decide(raw: Record<string, string>, host = hostFacts(), more: Partial<NetworkView<never>> = {}, others: NetworkView[] = []) {
   const driver = bridge()
-  const context: DriverContext = { instance: 'cnm', directory: '/nonexistent', changed: () => undefined, networks: () => others, warn: () => undefined }
+  const context: DriverContext = {
+    instance: 'cnm',
+    directory: '/nonexistent',
+    changed: () => undefined,
+    networks: () => others,
+    warn: () => undefined,
+  }
   await driver.start!(context)
   return driver.beforeCreate!(networkView(driver, raw, { ...more, internal: true }), host, new AbortController().signal)
 }
@@ -25,14 +31,23 @@ describe('whose a bridge is', () => {
   })
 
   it('is adopted, with the addresses that it has, when the user named it', async () => {
-    expect(await decide(NAMED, hostFacts([{ name: 'br0', addresses: ['10.10.0.1/24'] }]))).toEqual({ adopted: true, addresses: ['10.10.0.1/24'], routeLocalnet: '0' })
+    expect(await decide(NAMED, hostFacts([{ name: 'br0', addresses: ['10.10.0.1/24'] }]))).toEqual({
+      adopted: true,
+      addresses: ['10.10.0.1/24'],
+      routeLocalnet: '0',
+    })
   })
 
   it('is refused when another network or another instance owns it', async () => {
     const alias = 'libcnm:other:network/ff'
-    await expect(decide(NAMED, hostFacts([{ name: 'br0', alias }]))).rejects.toMatchObject({ code: 'ERR_CNM_LINK_EXISTS', message: expect.stringContaining(alias) as string })
+    await expect(decide(NAMED, hostFacts([{ name: 'br0', alias }]))).rejects.toMatchObject({
+      code: 'ERR_CNM_LINK_EXISTS',
+      message: expect.stringContaining(alias) as string,
+    })
     const rival = { ...networkView(bridge(), NAMED), id: 'f'.repeat(64), name: 'back' }
-    await expect(decide(NAMED, hostFacts(), {}, [rival])).rejects.toMatchObject({ message: expect.stringContaining('network back') as string })
+    await expect(decide(NAMED, hostFacts(), {}, [rival])).rejects.toMatchObject({
+      message: expect.stringContaining('network back') as string,
+    })
   })
 
   it('is refused when it is no bridge, or nobody named it', async () => {
@@ -61,12 +76,15 @@ describe('what a bridge network refuses', () => {
     ['2001:db8::/32', false],
   ])('subnet %s: %s', async (subnet, refused) => {
     const decision = decide({}, hostFacts(), { ipv6: true, subnets: [{ subnet, family: 6, reserved: {} }] })
-    if (refused) await expect(decision).rejects.toThrow("clashes with the link-local prefix fe80::/64")
+    if (refused) await expect(decision).rejects.toThrow('clashes with the link-local prefix fe80::/64')
     else expect(await decision).toMatchObject({ adopted: false })
   })
 
   it('an MTU that IPv6 cannot live with', async () => {
-    await expect(decide({ mtu: '1279' }, hostFacts(), IPV6)).rejects.toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'options.mtu' })
+    await expect(decide({ mtu: '1279' }, hostFacts(), IPV6)).rejects.toMatchObject({
+      code: 'ERR_CNM_INVALID_ARGUMENT',
+      field: 'options.mtu',
+    })
     expect(await decide({ mtu: '1279' })).toMatchObject({ adopted: false })
   })
 
@@ -77,7 +95,9 @@ describe('what a bridge network refuses', () => {
   it('a VRF that is not there, or a bridge that it would have to move there', async () => {
     await expect(decide({ vrf: 'red' })).rejects.toThrow('there is no VRF red')
     await expect(decide({ vrf: 'red' }, hostFacts([{ name: 'red', type: 'dummy' }]))).rejects.toThrow('no VRF but of type dummy')
-    await expect(decide({ ...NAMED, vrf: 'red' }, hostFacts([{ name: 'br0' }, { name: 'red', type: 'vrf' }]))).rejects.toThrow('not ours to move')
+    await expect(decide({ ...NAMED, vrf: 'red' }, hostFacts([{ name: 'br0' }, { name: 'red', type: 'vrf' }]))).rejects.toThrow(
+      'not ours to move',
+    )
     expect(await decide({ vrf: 'red' }, hostFacts([{ name: 'red', type: 'vrf' }]))).toMatchObject({ adopted: false })
   })
 

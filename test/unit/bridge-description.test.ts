@@ -5,8 +5,10 @@ import type { KernelObjectKind, ObjectOf } from '../../src/contracts/index.js'
 import { endpointView, hostFacts, IPV6, networkView } from '../drivers/views.js'
 
 const driver = bridge()
-const of = <K extends KernelObjectKind>(kind: K, description: readonly { kind: string }[]) => description.filter((object): object is ObjectOf<K> => object.kind === kind)
-const sysctls = (description: readonly { kind: string }[]) => Object.fromEntries(of('sysctl', description).map(({ at, path, value }) => [`${at} ${path}`, value]))
+const of = <K extends KernelObjectKind>(kind: K, description: readonly { kind: string }[]) =>
+  description.filter((object): object is ObjectOf<K> => object.kind === kind)
+const sysctls = (description: readonly { kind: string }[]) =>
+  Object.fromEntries(of('sysctl', description).map(({ at, path, value }) => [`${at} ${path}`, value]))
 
 describe('a bridge network', () => {
   it('is a bridge named after the network, with the gateway address', () => {
@@ -60,13 +62,17 @@ describe('a bridge network', () => {
 
   it('says nothing of IPv6 on a kernel without it', () => {
     const host = hostFacts([], { ipv6: false })
-    const text = JSON.stringify([driver.network(networkView(driver), host), driver.endpoint(endpointView(driver), networkView(driver), host)])
+    const text = JSON.stringify([
+      driver.network(networkView(driver), host),
+      driver.endpoint(endpointView(driver), networkView(driver), host),
+    ])
     expect(text).not.toContain('net/ipv6')
   })
 })
 
 describe('MTU of a bridge network', () => {
-  const mtu = (raw: Record<string, string>, host = hostFacts(), more = {}) => of('link', driver.network(networkView(driver, raw, more), host))[0]!.mtu
+  const mtu = (raw: Record<string, string>, host = hostFacts(), more = {}) =>
+    of('link', driver.network(networkView(driver, raw, more), host))[0]!.mtu
   const uplinks = { 4: { link: 'eth0', mtu: 1450 }, 6: { link: 'wg0', mtu: 1420 } }
 
   it('is that of the link of the default route, of the families in use', () => {
@@ -112,7 +118,9 @@ describe('an endpoint on a bridge', () => {
       { kind: 'link', at: 'sandbox', type: 'existing', name: 'eth0', up: true },
     ])
     expect(of('address', description)).toEqual([{ kind: 'address', at: 'sandbox', link: 'eth0', address: '10.10.0.2/24' }])
-    expect(of('route', description)).toEqual([{ kind: 'route', at: 'sandbox', destination: 'default', family: 4, gateway: '10.10.0.1', link: 'eth0' }])
+    expect(of('route', description)).toEqual([
+      { kind: 'route', at: 'sandbox', destination: 'default', family: 4, gateway: '10.10.0.1', link: 'eth0' },
+    ])
     expect(sysctls(description)).toEqual({
       'sandbox net/ipv4/conf/eth0/arp_notify': '1',
       'sandbox net/ipv4/conf/eth0/rp_filter': '2',
@@ -135,7 +143,10 @@ describe('an endpoint on a bridge', () => {
       [4, '10.10.0.1', 77],
       [6, 'fd00:10::1', 77],
     ])
-    expect(sysctls(description)).toMatchObject({ 'sandbox net/ipv6/conf/eth0/accept_ra': '0', 'sandbox net/ipv6/conf/eth0/ndisc_notify': '1' })
+    expect(sysctls(description)).toMatchObject({
+      'sandbox net/ipv6/conf/eth0/accept_ra': '0',
+      'sandbox net/ipv6/conf/eth0/ndisc_notify': '1',
+    })
   })
 
   it('has no default route on an internal network, nor where none is wanted', () => {
@@ -144,7 +155,11 @@ describe('an endpoint on a bridge', () => {
   })
 
   it('is isolated from its neighbours by its bridge port', () => {
-    const description = driver.endpoint(endpointView(driver), networkView(driver, { 'com.docker.network.bridge.enable_icc': 'false' }), hostFacts())
+    const description = driver.endpoint(
+      endpointView(driver),
+      networkView(driver, { 'com.docker.network.bridge.enable_icc': 'false' }),
+      hostFacts(),
+    )
     expect(of('bridge-port', description)).toEqual([{ kind: 'bridge-port', at: 'host', link: 'vethfedcba98765', isolated: true }])
     expect(of('bridge-port', driver.endpoint(endpointView(driver), networkView(driver), hostFacts()))).toEqual([])
   })
@@ -157,7 +172,10 @@ describe('an endpoint on a bridge', () => {
   it('is announced as often as it says, else as its network says', () => {
     const network = networkView(driver, { 'com.docker.network.advertise_addr_nmsgs': '2' })
     expect(driver.announcements!(endpointView(driver), network)).toEqual({ count: 2, interval: 1000 })
-    expect(driver.announcements!(endpointView(driver, { 'com.docker.network.advertise_addr_nmsgs': '0' }), network)).toEqual({ count: 0, interval: 1000 })
+    expect(driver.announcements!(endpointView(driver, { 'com.docker.network.advertise_addr_nmsgs': '0' }), network)).toEqual({
+      count: 0,
+      interval: 1000,
+    })
   })
 })
 

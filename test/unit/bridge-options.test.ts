@@ -25,7 +25,16 @@ describe('options of the bridge driver', () => {
         metric: '200',
         no_default_route: 'true',
       }),
-    ).toMatchObject({ bridge: 'br-front', icc: false, inhibitIpv4: true, mtu: 1450, announcements: 1, announcementInterval: 250, metric: 200, defaultRoute: false })
+    ).toMatchObject({
+      bridge: 'br-front',
+      icc: false,
+      inhibitIpv4: true,
+      mtu: 1450,
+      announcements: 1,
+      announcementInterval: 250,
+      metric: 200,
+      defaultRoute: false,
+    })
   })
 
   it('takes 0 and auto for an MTU of its own choice', () => {
@@ -42,7 +51,11 @@ describe('options of the bridge driver', () => {
   })
 
   it('says which value would be right', () => {
-    expect(refusal({ mode: 'half' })).toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'options.mode', message: expect.stringContaining('managed, unmanaged') as string })
+    expect(refusal({ mode: 'half' })).toMatchObject({
+      code: 'ERR_CNM_INVALID_ARGUMENT',
+      field: 'options.mode',
+      message: expect.stringContaining('managed, unmanaged') as string,
+    })
     expect(refusal({ mtu: '67' })).toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'options.mtu' })
     expect(refusal({ mtu: '1e3' })).toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT' })
     expect(refusal({ 'com.docker.network.bridge.name': 'a name' })).toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT' })
@@ -51,7 +64,9 @@ describe('options of the bridge driver', () => {
   })
 
   it('does not take one thing under two names', () => {
-    expect(refusal({ mtu: '1400', 'com.docker.network.driver.mtu': '1500' })).toMatchObject({ message: expect.stringContaining('two names for one thing') as string })
+    expect(refusal({ mtu: '1400', 'com.docker.network.driver.mtu': '1500' })).toMatchObject({
+      message: expect.stringContaining('two names for one thing') as string,
+    })
   })
 
   it('explains why there is no default bridge', () => {

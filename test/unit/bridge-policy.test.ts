@@ -5,12 +5,18 @@ const ANY = { any: true }
 
 describe('a policy', () => {
   it.each([
-    ['allow from tier=web to tcp/5432', { from: { labels: { tier: 'web' } }, to: ANY, ports: [{ protocol: 'tcp', first: 5432, last: 5432 }] }],
-    ['allow from tier=web,env=prod to db tcp/80 udp/53-54 icmp', {
-      from: { labels: { tier: 'web', env: 'prod' } },
-      to: { name: 'db' },
-      ports: [{ protocol: 'tcp', first: 80, last: 80 }, { protocol: 'udp', first: 53, last: 54 }, { protocol: 'icmp' }],
-    }],
+    [
+      'allow from tier=web to tcp/5432',
+      { from: { labels: { tier: 'web' } }, to: ANY, ports: [{ protocol: 'tcp', first: 5432, last: 5432 }] },
+    ],
+    [
+      'allow from tier=web,env=prod to db tcp/80 udp/53-54 icmp',
+      {
+        from: { labels: { tier: 'web', env: 'prod' } },
+        to: { name: 'db' },
+        ports: [{ protocol: 'tcp', first: 80, last: 80 }, { protocol: 'udp', first: 53, last: 54 }, { protocol: 'icmp' }],
+      },
+    ],
     ['allow from admin', { from: { name: 'admin' }, to: ANY, ports: [] }],
     ['allow to metrics tcp', { from: ANY, to: { name: 'metrics' }, ports: [{ protocol: 'tcp' }] }],
     ['allow from any to any', { from: ANY, to: ANY, ports: [] }],

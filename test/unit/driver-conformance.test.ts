@@ -17,7 +17,10 @@ describe('bridge', () => {
       { title: 'internal', internal: true },
       { title: 'an adopted bridge', exclusive: true, networkOptions: named, host: { links: [br0] }, ipv6: false },
       { title: 'an unmanaged bridge', exclusive: true, networkOptions: { ...named, mode: 'unmanaged' }, host: { links: [br0] } },
-      { title: 'routed', networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed', isolate: 'strict', accept_fwmark: '1/3' } },
+      {
+        title: 'routed',
+        networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed', isolate: 'strict', accept_fwmark: '1/3' },
+      },
       { title: 'isolated from the host', internal: true, networkOptions: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } },
       { title: 'a policy', networkOptions: { policy: 'allow from member0 to tier=db tcp/80-90 icmp; allow to member1' } },
       { title: 'true addresses only', networkOptions: { address_spoof_check: 'true' } },

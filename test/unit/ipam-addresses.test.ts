@@ -41,7 +41,10 @@ describe('which addresses are given', () => {
     ['fd00::/126', ['fd00::1', 'fd00::2', 'fd00::3']],
     ['fd00::/127', ['fd00::', 'fd00::1']],
     ['fd00::/128', ['fd00::']],
-    ['feff:ffff:ffff:ffff:ffff:ffff:ffff:fffc/126', ['feff:ffff:ffff:ffff:ffff:ffff:ffff:fffd', 'feff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', 'feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff']],
+    [
+      'feff:ffff:ffff:ffff:ffff:ffff:ffff:fffc/126',
+      ['feff:ffff:ffff:ffff:ffff:ffff:ffff:fffd', 'feff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', 'feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+    ],
   ])('of %s all but network, broadcast and anycast address', async (subnet, all) => {
     const id = await pool(subnet)
     expect(await takeAll(id)).toEqual(all)
@@ -94,7 +97,9 @@ describe('which addresses are given', () => {
     const plain = await pool('fd00:2::/64')
     expect(await take(plain, { mac, options: { eui64: 'true' } })).toBe('fd00:2::42:acff:fe11:2/64')
     expect(await take(plain, { mac })).toBe('fd00:2::1/64')
-    await expect(take(await pool('fd00:3::/80'), { mac, options: { eui64: 'true' } })).rejects.toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT' })
+    await expect(take(await pool('fd00:3::/80'), { mac, options: { eui64: 'true' } })).rejects.toMatchObject({
+      code: 'ERR_CNM_INVALID_ARGUMENT',
+    })
   })
 })
 
@@ -107,7 +112,12 @@ describe('who has an address', () => {
     driver = ipam({ store })
     expect(await takeAll(id)).not.toContain('10.0.0.2')
     expect(await take(id, { address: '10.0.0.2', owner: 'db' })).toBe('10.0.0.2/29')
-    expect((await driver.leases!(id)).find(({ owner }) => owner === 'db')).toEqual({ pool: id, address: '10.0.0.2/29', owner: 'db', purpose: 'static' })
+    expect((await driver.leases!(id)).find(({ owner }) => owner === 'db')).toEqual({
+      pool: id,
+      address: '10.0.0.2/29',
+      owner: 'db',
+      purpose: 'static',
+    })
   })
 
   it('only the owner can release it, once', async () => {
@@ -137,7 +147,9 @@ describe('who has an address', () => {
     const other = ipam({ store })
     const id = await pool('10.0.0.0/27')
     const all = await Promise.all(
-      Array.from({ length: 30 }, (_, index) => (index % 2 ? other : driver).requestAddress({ pool: id, owner: `e${index % 2}`, purpose: 'endpoint' })),
+      Array.from({ length: 30 }, (_, index) =>
+        (index % 2 ? other : driver).requestAddress({ pool: id, owner: `e${index % 2}`, purpose: 'endpoint' }),
+      ),
     )
     expect(new Set(all.map(({ address }) => address)).size).toBe(30)
     await expect(take(id)).rejects.toMatchObject({ code: 'ERR_CNM_ADDRESSES_EXHAUSTED' })
@@ -157,7 +169,10 @@ describe('who has an address', () => {
 
 describe('status', () => {
   it('counts what is given, free for dynamic requests, and kept', async () => {
-    const id = await pool('10.0.0.0/24', { ranges: ['10.0.0.0/28', '10.0.0.8/29', '10.0.0.255'], reserved: { nas: '10.0.0.4', tv: '10.0.0.99' } })
+    const id = await pool('10.0.0.0/24', {
+      ranges: ['10.0.0.0/28', '10.0.0.8/29', '10.0.0.255'],
+      reserved: { nas: '10.0.0.4', tv: '10.0.0.99' },
+    })
     expect(await driver.status!(id)).toEqual({ subnet: '10.0.0.0/24', size: '256', used: '0', free: '14', reserved: '4' })
     await take(id, { purpose: 'gateway' })
     await take(id)
@@ -170,7 +185,13 @@ describe('status', () => {
   it('saturates for huge subnets', async () => {
     const id = await pool('fd00::/32')
     await take(id)
-    expect(await driver.status!(id)).toEqual({ subnet: 'fd00::/32', size: '18446744073709551615', used: '1', free: '18446744073709551615', reserved: '1' })
+    expect(await driver.status!(id)).toEqual({
+      subnet: 'fd00::/32',
+      size: '18446744073709551615',
+      used: '1',
+      free: '18446744073709551615',
+      reserved: '1',
+    })
     const exact = await pool('2001:db8::/64')
     expect(await driver.status!(exact)).toMatchObject({ size: '18446744073709551615', free: '18446744073709551615', reserved: '1' })
     const half = await pool('2001:db9::/65')

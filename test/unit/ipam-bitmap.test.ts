@@ -3,7 +3,23 @@ import { describe, expect, it } from 'vitest'
 import { AddressSet } from '../../drivers/ipam/address-set.js'
 
 /** Sizes around the limits of words, pages and pages of pages. */
-const sizes = fc.constantFrom(1n, 2n, 31n, 32n, 33n, 255n, 256n, 65_535n, 65_536n, 65_537n, 200_000n, 2n ** 24n, 2n ** 32n, 2n ** 64n, 2n ** 96n)
+const sizes = fc.constantFrom(
+  1n,
+  2n,
+  31n,
+  32n,
+  33n,
+  255n,
+  256n,
+  65_535n,
+  65_536n,
+  65_537n,
+  200_000n,
+  2n ** 24n,
+  2n ** 32n,
+  2n ** 64n,
+  2n ** 96n,
+)
 
 /** Offsets that meet: near the beginning, near page limits, near the end. */
 const offsetsIn = (size: bigint): fc.Arbitrary<bigint> => {

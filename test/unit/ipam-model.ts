@@ -22,7 +22,8 @@ export const addressText = (family: 4 | 6, number: number): string => {
   if (family === 4) return `10.0.${number >> 8}.${number & 255}`
   return number === 0 ? 'fd00::' : `fd00::${number.toString(16)}`
 }
-export const subnetText = (pool: Pick<ModelPool, 'family' | 'start' | 'size'>): string => `${addressText(pool.family, pool.start)}/${lengthOf(pool)}`
+export const subnetText = (pool: Pick<ModelPool, 'family' | 'start' | 'size'>): string =>
+  `${addressText(pool.family, pool.start)}/${lengthOf(pool)}`
 
 export const overlap = (left: ModelPool, right: ModelPool): boolean =>
   left.family === right.family && left.start < right.start + right.size && right.start < left.start + left.size

@@ -85,9 +85,16 @@ describe('subnets that the driver chooses', () => {
   })
 
   it('name what is in the way when nothing is free', async () => {
-    const d = driver({ pools: [{ base: '10.7.0.0/30', size: 31 }, { base: '10.8.0.0/31', size: 31 }] })
+    const d = driver({
+      pools: [
+        { base: '10.7.0.0/30', size: 31 },
+        { base: '10.8.0.0/31', size: 31 },
+      ],
+    })
     await subnet(d, { owner: 'blue' })
-    const failure = await d.requestPool({ space: 'local', owner: 'x', family: 4, exclude: ['10.7.0.2/31', '10.8.0.0/24'] }).catch((error: unknown) => error)
+    const failure = await d
+      .requestPool({ space: 'local', owner: 'x', family: 4, exclude: ['10.7.0.2/31', '10.8.0.0/24'] })
+      .catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'ERR_CNM_POOLS_EXHAUSTED' })
     const { message } = failure as Error
     expect(message).toContain('10.7.0.0/31 (blue)')
@@ -123,7 +130,10 @@ describe('subnets that are asked for', () => {
   })
 
   it('overlap the same way whichever is first', async () => {
-    for (const [first, second] of [['10.0.0.0/24', '10.0.0.0/16'], ['10.0.0.0/16', '10.0.0.0/24']] as const) {
+    for (const [first, second] of [
+      ['10.0.0.0/24', '10.0.0.0/16'],
+      ['10.0.0.0/16', '10.0.0.0/24'],
+    ] as const) {
       const d = ipam({ store: memory() })
       await subnet(d, { subnet: first })
       await expect(subnet(d, { subnet: second })).rejects.toMatchObject({ code: 'ERR_CNM_POOL_OVERLAP' })
@@ -135,14 +145,18 @@ describe('subnets that are asked for', () => {
     const request = { space: 'local', owner: 'net', family: 4, subnet: '10.0.0.0/24' } as const
     const left = await d.requestPool({ ...request, ranges: ['10.0.0.0/29'], reserved: { nas: '10.0.0.9' } })
     const right = await d.requestPool({ ...request, ranges: ['10.0.0.0/28'] })
-    await expect(d.requestPool({ ...request, ranges: ['10.0.0.4/30', '10.0.0.0/30'] })).rejects.toMatchObject({ code: 'ERR_CNM_POOL_OVERLAP' })
+    await expect(d.requestPool({ ...request, ranges: ['10.0.0.4/30', '10.0.0.0/30'] })).rejects.toMatchObject({
+      code: 'ERR_CNM_POOL_OVERLAP',
+    })
     await expect(d.requestPool(request)).rejects.toMatchObject({ code: 'ERR_CNM_POOL_OVERLAP' })
     const given: string[] = []
     for (const pool of [left, right, left, right]) {
       given.push((await d.requestAddress({ pool: pool.id, owner: pool.id, purpose: 'endpoint' })).address)
     }
     expect(given).toEqual(['10.0.0.1/24', '10.0.0.2/24', '10.0.0.3/24', '10.0.0.4/24'])
-    await expect(d.requestAddress({ pool: right.id, owner: 'e', purpose: 'endpoint', address: '10.0.0.9' })).rejects.toThrow('reserved for nas')
+    await expect(d.requestAddress({ pool: right.id, owner: 'e', purpose: 'endpoint', address: '10.0.0.9' })).rejects.toThrow(
+      'reserved for nas',
+    )
     expect((await d.leases!(left.id)).map(({ address }) => address)).toEqual(['10.0.0.1/24', '10.0.0.3/24'])
     await d.releaseAddress(left.id, '10.0.0.1', left.id)
     await d.releaseAddress(left.id, '10.0.0.3', left.id)
@@ -185,7 +199,7 @@ describe('releasing a pool', () => {
       const pools = await store.list('ipam/pool/')
       const given = results.filter((result, index) => index !== 1 && result.status === 'fulfilled').length
       expect(leases.length).toBe(given)
-      if (results[1]!.status === 'fulfilled') expect([given, pools.length]).toEqual([0, 0])
+      if (results[1].status === 'fulfilled') expect([given, pools.length]).toEqual([0, 0])
       else {
         expect(pools.length).toBe(1)
         for (const lease of await d.leases!(id)) await d.releaseAddress(id, lease.address.replace('/24', ''), 'e')

@@ -32,7 +32,12 @@ describe('the tree of prefixes', () => {
         let list: Prefix[] = []
         for (const prefix of prefixes) {
           const obstacles = [...tree.overlapping(prefix)].map(({ value }) => value)
-          expect(obstacles.sort()).toEqual(list.filter((other) => overlaps(prefix, other)).map(formatPrefix).sort())
+          expect(obstacles.sort()).toEqual(
+            list
+              .filter((other) => overlaps(prefix, other))
+              .map(formatPrefix)
+              .sort(),
+          )
           if (obstacles.length > 0) continue
           tree.add(prefix, formatPrefix(prefix))
           list.push(prefix)
@@ -44,7 +49,9 @@ describe('the tree of prefixes', () => {
           tree.delete(gone)
           list = list.filter((other) => other !== gone)
         }
-        expect([...tree].map(({ value }) => value)).toEqual([...list].sort((left, right) => (left.start < right.start ? -1 : 1)).map(formatPrefix))
+        expect([...tree].map(({ value }) => value)).toEqual(
+          [...list].sort((left, right) => (left.start < right.start ? -1 : 1)).map(formatPrefix),
+        )
         for (const length of [within[family].length, probe.length, within[family].length + 12]) {
           expect(tree.findFree(within[family], length, probe.start)).toEqual(naiveFree(list, within[family], length, probe.start))
           expect(tree.findFree(probe, length)).toEqual(naiveFree(list, probe, length, probe.start))

@@ -71,11 +71,24 @@ class Run {
     const family = this.pick([4, 6] as const)
     const size = 2 ** this.random(9)
     const start = this.random(65_536 / size / 64) * size
-    const pool: ModelPool = { family, start, size, ranges: [[start, start + size - 1]], reserved: [], serial: this.random(3) === 0, last: undefined, loaded: false, leases: new Map() }
+    const pool: ModelPool = {
+      family,
+      start,
+      size,
+      ranges: [[start, start + size - 1]],
+      reserved: [],
+      serial: this.random(3) === 0,
+      last: undefined,
+      loaded: false,
+      leases: new Map(),
+    }
     const inside = (): number => start + this.random(size)
     const ranges: string[] = []
     if (this.random(2) === 0) {
-      pool.ranges = Array.from({ length: 1 + this.random(3) }, () => [inside(), inside()].sort((left, right) => left - right) as [number, number])
+      pool.ranges = Array.from(
+        { length: 1 + this.random(3) },
+        () => [inside(), inside()].sort((left, right) => left - right) as [number, number],
+      )
       for (const [first, last] of pool.ranges) ranges.push(`${addressText(family, first)}-${addressText(family, last)}`)
     }
     pool.reserved = [...new Set(Array.from({ length: this.random(3) }, inside))]
@@ -90,8 +103,7 @@ class Run {
       const made = await asked.catch((error: unknown) => error as CnmError)
       if (made instanceof CnmError) expect(['ERR_CNM_POOL_OVERLAP', 'ERR_CNM_ADDRESS_IN_USE']).toContain(made.code)
       else await this.driver.releasePool(made.id)
-    }
-    else await refused(asked, 'ERR_CNM_POOL_OVERLAP')
+    } else await refused(asked, 'ERR_CNM_POOL_OVERLAP')
   }
 
   async releasePool(): Promise<void> {
@@ -125,12 +137,20 @@ class Run {
     const asked = this.driver.requestAddress({ pool: id, owner, purpose: 'endpoint', address: addressText(pool.family, address) })
     if (!inside || unusable(pool, address)) return refused(asked, 'ERR_CNM_ADDRESS_OUT_OF_RANGE')
     const lease = pool.leases.get(address)
-    if (pool.reserved.includes(address) || (lease !== undefined && (lease.owner !== owner || lease.quarantined))) return refused(asked, 'ERR_CNM_ADDRESS_IN_USE')
+    if (pool.reserved.includes(address) || (lease !== undefined && (lease.owner !== owner || lease.quarantined)))
+      return refused(asked, 'ERR_CNM_ADDRESS_IN_USE')
     if (lease !== undefined) expect((await asked).purpose).toBe(lease.purpose)
     else await this.given(id, pool, address, owner, 'static', asked)
   }
 
-  async given(id: string, pool: ModelPool, address: number | undefined, owner: string, purpose: 'gateway' | 'static' | 'dynamic', asked: Promise<unknown>): Promise<void> {
+  async given(
+    id: string,
+    pool: ModelPool,
+    address: number | undefined,
+    owner: string,
+    purpose: 'gateway' | 'static' | 'dynamic',
+    asked: Promise<unknown>,
+  ): Promise<void> {
     if (address === undefined) {
       await refused(asked, 'ERR_CNM_ADDRESSES_EXHAUSTED')
       return read(pool)
@@ -166,7 +186,12 @@ class Run {
       const leases = await this.driver.leases!(id)
       const expected = [...pool.leases].sort(([left], [right]) => left - right)
       expect(leases.map(({ address, owner, purpose, quarantined = false }) => [address, owner, purpose, quarantined])).toEqual(
-        expected.map(([address, { owner, purpose, quarantined }]) => [`${addressText(pool.family, address)}/${lengthOf(pool)}`, owner, purpose, quarantined]),
+        expected.map(([address, { owner, purpose, quarantined }]) => [
+          `${addressText(pool.family, address)}/${lengthOf(pool)}`,
+          owner,
+          purpose,
+          quarantined,
+        ]),
       )
       expect(await this.driver.status!(id)).toMatchObject({ used: String(pool.leases.size), free: String(freeCount(pool)) })
     }
@@ -175,7 +200,8 @@ class Run {
 
 async function refused(call: Promise<unknown>, code: string): Promise<void> {
   const result = await call.catch((error: unknown) => error)
-  if (!(result instanceof CnmError) || result.code !== code) expect.fail(`expected ${code}, got ${result instanceof Error ? result.stack : JSON.stringify(result)}`)
+  if (!(result instanceof CnmError) || result.code !== code)
+    expect.fail(`expected ${code}, got ${result instanceof Error ? result.stack : JSON.stringify(result)}`)
 }
 
 async function run(store: Store, seed: number, steps: number, reopen: (store: Store) => Promise<Store>): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ipam, nullIpam } from '../../drivers/ipam/index.js'
-import type { AddressRequest, IpamDriver, PoolRequest } from '../../src/contracts/ipam-driver.js'
+import type { AddressRequest, IpamDriver } from '../../src/contracts/ipam-driver.js'
 import type { Store, StoreEntry } from '../../src/contracts/store.js'
 import { memory } from '../../src/store/memory.js'
 
@@ -68,8 +68,20 @@ const pools: Case[] = [
   ['range without a subnet', { ranges: ['172.16.0.0/25'] }, INVALID, 'ranges', /needs the subnet/],
   ['ranges as text', { subnet: '10.1.0.0/24', ranges: '10.1.0.0/25' }, INVALID, 'ranges', /Array/],
   ['reserved outside', { subnet: '10.1.0.0/24', reserved: { nas: '10.2.0.1' } }, INVALID, 'reserved.nas', /not in the subnet/],
-  ['reserved twice', { subnet: '10.1.0.0/24', reserved: { nas: '10.1.0.1', tv: '10.1.0.1' } }, INVALID, 'reserved.tv', /reserved for nas already/],
-  ['reserved with prefix', { subnet: '10.1.0.0/24', reserved: { nas: '10.1.0.1/24' } }, INVALID, 'reserved.nas', /prefix length where an address/],
+  [
+    'reserved twice',
+    { subnet: '10.1.0.0/24', reserved: { nas: '10.1.0.1', tv: '10.1.0.1' } },
+    INVALID,
+    'reserved.tv',
+    /reserved for nas already/,
+  ],
+  [
+    'reserved with prefix',
+    { subnet: '10.1.0.0/24', reserved: { nas: '10.1.0.1/24' } },
+    INVALID,
+    'reserved.nas',
+    /prefix length where an address/,
+  ],
   ['reserved without a subnet', { reserved: { nas: '10.1.0.1' } }, INVALID, 'reserved', /need the subnet/],
   ['exclude that is no prefix', { exclude: ['10.0.0.0/24', 'eth0'] }, INVALID, 'exclude[1]', /eth0/],
   ['family 5', { family: 5 }, INVALID, 'family', /5/],
@@ -84,7 +96,7 @@ const pools: Case[] = [
 
 describe('a pool is refused for', () => {
   it.each(pools)('%s', async (_what, request, code, field, says) => {
-    await refuses(() => driver.requestPool({ space: 'local', owner: 'x', family: 4, ...request } as PoolRequest), code, field, says)
+    await refuses(() => driver.requestPool({ space: 'local', owner: 'x', family: 4, ...request }), code, field, says)
   })
   it('no request at all', () => refuses(() => driver.requestPool(undefined as never), INVALID, 'request', /Object/))
 })
@@ -133,7 +145,8 @@ describe('other calls are refused for', () => {
       await refuses(call, 'ERR_CNM_POOL_NOT_FOUND', undefined, /no pool/)
     }
   })
-  it('an address that is none', () => refuses(() => driver.releaseAddress(ids.v4, '10.0.0.1/24', 'gate'), INVALID, 'address', /prefix length/))
+  it('an address that is none', () =>
+    refuses(() => driver.releaseAddress(ids.v4, '10.0.0.1/24', 'gate'), INVALID, 'address', /prefix length/))
 })
 
 describe('a driver is refused for', () => {
@@ -141,7 +154,16 @@ describe('a driver is refused for', () => {
     ['sources that are no list', { pools: '172.16.0.0/12' }, 'pools'],
     ['a source without a base', { pools: [{ size: 24 }] }, 'pools[0]'],
     ['a base with host bits', { pools: [{ base: '172.16.0.1/12', size: 24 }] }, 'pools[0].base'],
-    ['a size larger than its base', { pools: [{ base: '172.16.0.0/12', size: 24 }, { base: '10.0.0.0/16', size: 8 }] }, 'pools[1].size'],
+    [
+      'a size larger than its base',
+      {
+        pools: [
+          { base: '172.16.0.0/12', size: 24 },
+          { base: '10.0.0.0/16', size: 8 },
+        ],
+      },
+      'pools[1].size',
+    ],
     ['a size past the end', { pools: [{ base: '10.0.0.0/16', size: 33 }] }, 'pools[0].size'],
     ['a size that is no number', { globalPools: [{ base: 'fd00::/48', size: '64' }] }, 'globalPools[0].size'],
     ['another order', { order: 'random' }, 'order'],
@@ -156,7 +178,12 @@ it('the null driver has no subnets and no addresses', async () => {
   const { id } = await none.requestPool({ space: 'local', owner: 'n', family: 4 })
   expect(await none.requestAddress({ pool: id, owner: 'e', purpose: 'endpoint' })).toEqual({ pool: id, owner: 'e', address: '' })
   await refuses(() => none.requestPool({ space: 'local', owner: 'n', family: 4, subnet: '10.1.0.0/24' }), INVALID, 'subnet', /no subnets/)
-  await refuses(() => none.requestAddress({ pool: id, owner: 'e', purpose: 'endpoint', address: '10.1.0.1' }), INVALID, 'address', /no addresses/)
+  await refuses(
+    () => none.requestAddress({ pool: id, owner: 'e', purpose: 'endpoint', address: '10.1.0.1' }),
+    INVALID,
+    'address',
+    /no addresses/,
+  )
 })
 
 async function refuses(call: () => Promise<unknown>, code: string, field: string | undefined, says: RegExp): Promise<void> {

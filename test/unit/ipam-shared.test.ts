@@ -22,7 +22,9 @@ it('5 processes that take addresses from one LMDB store at once get no address t
   const { id } = await ipam({ store }).requestPool({ space: 'local', owner: 'net', family: 4, subnet: '10.0.0.0/23' })
   const program = join(import.meta.dirname, 'ipam-process.ts')
   const outputs = await Promise.all(
-    Array.from({ length: PROCESSES }, (_, index) => run(process.execPath, ['--import', 'tsx', program, directory, id, `owner-${index}`, String(EACH)])),
+    Array.from({ length: PROCESSES }, (_, index) =>
+      run(process.execPath, ['--import', 'tsx', program, directory, id, `owner-${index}`, String(EACH)]),
+    ),
   )
   const given = outputs.map(({ stdout }) => JSON.parse(stdout) as string[])
   expect(given.map(({ length }) => length)).toEqual(Array.from({ length: PROCESSES }, () => (EACH / 4) * 3))
@@ -30,7 +32,12 @@ it('5 processes that take addresses from one LMDB store at once get no address t
 
   const leases = await ipam({ store }).leases!(id)
   for (const [index, addresses] of given.entries()) {
-    expect(leases.filter(({ owner }) => owner === `owner-${index}`).map(({ address }) => address).sort()).toEqual([...addresses].sort())
+    expect(
+      leases
+        .filter(({ owner }) => owner === `owner-${index}`)
+        .map(({ address }) => address)
+        .sort(),
+    ).toEqual([...addresses].sort())
   }
   expect(leases.length).toBe(given.flat().length)
   await store.close()
@@ -40,7 +47,9 @@ it('5 drivers that make pools at once make no two that overlap', async () => {
   const stores = await Promise.all(Array.from({ length: 5 }, () => lmdb({ directory })))
   const pools = [{ base: '10.0.0.0/24', size: 28 }]
   const drivers = stores.map((store) => ipam({ store, pools }))
-  const made = await Promise.all(drivers.flatMap((driver) => Array.from({ length: 3 }, () => driver.requestPool({ space: 'local', owner: 'n', family: 4 }))))
+  const made = await Promise.all(
+    drivers.flatMap((driver) => Array.from({ length: 3 }, () => driver.requestPool({ space: 'local', owner: 'n', family: 4 }))),
+  )
   const expected = Array.from({ length: 15 }, (_, index) => `10.0.0.${index * 16}/28`)
   expect(made.map(({ subnet }) => subnet).sort()).toEqual(expected.sort())
   const tries = await Promise.allSettled(

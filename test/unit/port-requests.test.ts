@@ -37,11 +37,17 @@ describe('what a request for ports means', () => {
   it('a range onto a range', () => {
     expect(read({ container: 80, containerEnd: 89, host: 9000 })).toMatchObject({ count: 10, candidates: [9000] })
     expect(read({ container: 80, containerEnd: 89, host: 9000, hostEnd: 9009 })).toMatchObject({ count: 10, candidates: [9000] })
-    expect(views(read({ container: 80, containerEnd: 89, host: 9000 }), 9000)).toEqual([{ protocol: 'tcp', hostPort: 9000, hostPortEnd: 9009, containerPort: 80 }])
+    expect(views(read({ container: 80, containerEnd: 89, host: 9000 }), 9000)).toEqual([
+      { protocol: 'tcp', hostPort: 9000, hostPortEnd: 9009, containerPort: 80 },
+    ])
   })
 
   it('several addresses, IPv4 in IPv6 clothes among them, each once', () => {
-    expect(read({ container: 80, host: 1, address: ['192.0.2.1', '::ffff:192.0.2.1', '2001:DB8:0::1', '::'] }).addresses).toEqual(['192.0.2.1', '2001:db8::1', '::'])
+    expect(read({ container: 80, host: 1, address: ['192.0.2.1', '::ffff:192.0.2.1', '2001:DB8:0::1', '::'] }).addresses).toEqual([
+      '192.0.2.1',
+      '2001:db8::1',
+      '::',
+    ])
   })
 
   it('the address of the network, when the request names none', () => {
@@ -69,7 +75,10 @@ describe('what a request for ports means', () => {
   })
 
   it('refuses an address of a family that leads nowhere', () => {
-    expect(refusal({ container: 80, address: '::1' }, { families: [4] })).toMatchObject({ field: 'ports[0].address', message: expect.stringContaining('no IPv6 address') as string })
+    expect(refusal({ container: 80, address: '::1' }, { families: [4] })).toMatchObject({
+      field: 'ports[0].address',
+      message: expect.stringContaining('no IPv6 address') as string,
+    })
   })
 })
 

@@ -106,8 +106,7 @@ describe('IP addresses', () => {
   })
 
   it('that are no text are refused', () => {
-    for (const value of [undefined, null, 5, {}, ['10.0.0.1']])
-      expect(() => ipToBytes(value as string)).toThrowError(refusal('address'))
+    for (const value of [undefined, null, 5, {}, ['10.0.0.1']]) expect(() => ipToBytes(value as string)).toThrowError(refusal('address'))
   })
 
   it('of a wrong length have no text', () => {

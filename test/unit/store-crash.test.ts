@@ -18,7 +18,9 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }))
 
 const start = (directory: string, what: string, ...more: string[]): ChildProcess =>
-  spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'store-process.ts'), directory, what, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+  spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'store-process.ts'), directory, what, ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 /** Exit code or signal, and what the process wrote. */
 async function ended(child: ChildProcess): Promise<{ end: number | string; output: string; errors: string }> {
@@ -46,7 +48,12 @@ async function killOnce(directory: string): Promise<number> {
   const end = ended(child)
   const enough = 3 + Math.floor(Math.random() * 60)
   let seen = 0
-  await Promise.race([new Promise<void>((resolve) => child.stdout!.on('data', (text) => (seen += String(text).split('\n').length - 1) >= enough && resolve())), end])
+  await Promise.race([
+    new Promise<void>((resolve) =>
+      child.stdout!.on('data', (text) => (seen += String(text).split('\n').length - 1) >= enough && resolve()),
+    ),
+    end,
+  ])
   await sleep(Math.random() * 5)
   child.kill('SIGKILL')
   const { end: how, output, errors } = await end
@@ -89,28 +96,32 @@ it('processes that take keys from one store by compare-and-set never take one tw
   await store.close()
 })
 
-it('a worker thread that ends with a store open, and commits under way, leaves the process and the store whole', { timeout: 60_000 }, async () => {
-  const store = await lmdb({ directory: root })
-  for (let round = 0; round < 3; round++) {
-    const worker = new Worker(
-      `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(join(import.meta.dirname, '../../src/store/lmdb.ts'))}, ${JSON.stringify(import.meta.url)}))
+it(
+  'a worker thread that ends with a store open, and commits under way, leaves the process and the store whole',
+  { timeout: 60_000 },
+  async () => {
+    const store = await lmdb({ directory: root })
+    for (let round = 0; round < 3; round++) {
+      const worker = new Worker(
+        `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(join(import.meta.dirname, '../../src/store/lmdb.ts'))}, ${JSON.stringify(import.meta.url)}))
         .then(async ({ lmdb }) => {
           const store = await lmdb({ directory: ${JSON.stringify(root)} })
           await store.commit([{ put: 'from/worker', value: ${round} }])
           for (let n = 0; n < 50; n++) void store.commit([{ put: 'from/' + n, value: n }])
           require('node:worker_threads').parentPort.postMessage('busy')
         })`,
-      { eval: true },
-    )
-    await once(worker, 'message')
-    if (round % 2 === 0) await worker.terminate()
-    else {
-      worker.unref()
-      await sleep(200)
-      await worker.terminate()
+        { eval: true },
+      )
+      await once(worker, 'message')
+      if (round % 2 === 0) await worker.terminate()
+      else {
+        worker.unref()
+        await sleep(200)
+        await worker.terminate()
+      }
+      await store.commit([{ put: 'from/main', value: round }])
+      expect((await store.get('from/worker'))?.value).toBe(round)
     }
-    await store.commit([{ put: 'from/main', value: round }])
-    expect((await store.get('from/worker'))?.value).toBe(round)
-  }
-  await store.close()
-})
+    await store.close()
+  },
+)

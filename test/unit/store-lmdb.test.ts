@@ -18,9 +18,15 @@ afterEach(() => rm(root, { recursive: true }))
 /** Something of everything: deep trees, large values, deletions, free pages. */
 async function fill(store: Store): Promise<void> {
   for (let round = 0; round < 12; round++) {
-    const changes = Array.from({ length: 120 }, (_, index) => ({ put: `key/${(index * 7 + round * 31) % 500}`, value: { round, text: 'v'.repeat((index * 37) % 900) } }))
+    const changes = Array.from({ length: 120 }, (_, index) => ({
+      put: `key/${(index * 7 + round * 31) % 500}`,
+      value: { round, text: 'v'.repeat((index * 37) % 900) },
+    }))
     await store.commit(changes)
-    await store.commit([{ put: `large/${round}`, value: 'l'.repeat(20_000 + round) }, ...(round > 2 ? [{ delete: `large/${round - 2}` }] : [])])
+    await store.commit([
+      { put: `large/${round}`, value: 'l'.repeat(20_000 + round) },
+      ...(round > 2 ? [{ delete: `large/${round - 2}` }] : []),
+    ])
   }
 }
 
@@ -139,7 +145,8 @@ function* anywhere(file: Buffer, count: number): Generator<[number, number]> {
 }
 function* headers(file: Buffer, count: number): Generator<[number, number]> {
   const pages = file.length / 4096
-  for (let index = 0; index < count; index++) yield [4096 * Math.floor(2 + ((pages - 2) * index) / count) + ((index * 5) % 64), (index * 3) % 8]
+  for (let index = 0; index < count; index++)
+    yield [4096 * Math.floor(2 + ((pages - 2) * index) / count) + ((index * 5) % 64), (index * 3) % 8]
 }
 function* states(count: number): Generator<[number, number]> {
   for (let index = 0; index < count; index++) yield [[0, 2048, 4096][index % 3]! + 24 + ((index * 11) % 144), (index * 5) % 8]

@@ -15,7 +15,15 @@ async function write(): Promise<never> {
   for (let number = last === undefined ? 0 : (last.value as number) + 1; ; number += 3) {
     const commits = [number, number + 1, number + 2].map(async (n) => {
       const durable = n % 50 === 0
-      await store.commit([{ put: `left/${n}`, value: n }, { put: 'last', value: n }, { put: `right/${n}`, value: 'x'.repeat(n % 3000) }, { delete: `left/${n - 40}` }], { durable })
+      await store.commit(
+        [
+          { put: `left/${n}`, value: n },
+          { put: 'last', value: n },
+          { put: `right/${n}`, value: 'x'.repeat(n % 3000) },
+          { delete: `left/${n - 40}` },
+        ],
+        { durable },
+      )
       writeSync(1, `${n}\n`)
     })
     await Promise.all(commits)
@@ -28,15 +36,21 @@ async function claim(rounds: number): Promise<void> {
     for (;;) {
       const key = `claim/${next++}`
       const value = `${process.pid}/${round}/${index}`
-      const version = await store.commit([{ check: 'guard', expect: 'absent' }, { put: key, value, expect: 'absent' }]).then(
-        (versions) => versions.get(key),
-        (error: { code?: string }) => {
-          if (error.code !== 'ERR_CNM_STORE_CONFLICT') throw error
-        },
-      )
+      const version = await store
+        .commit([
+          { check: 'guard', expect: 'absent' },
+          { put: key, value, expect: 'absent' },
+        ])
+        .then(
+          (versions) => versions.get(key),
+          (error: { code?: string }) => {
+            if (error.code !== 'ERR_CNM_STORE_CONFLICT') throw error
+          },
+        )
       if (version === undefined) continue
       const entry = await store.get(key)
-      if (entry?.value !== value || entry.version !== version) throw new Error(`${key} is ${JSON.stringify(entry)}, not ${value} of ${version}`)
+      if (entry?.value !== value || entry.version !== version)
+        throw new Error(`${key} is ${JSON.stringify(entry)}, not ${value} of ${version}`)
       return
     }
   }

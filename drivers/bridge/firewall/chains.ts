@@ -25,7 +25,14 @@ const BASE: Record<string, BaseChain> = {
 
 const IP = {
   4: { name: 'ip', nfproto: 'ipv4', source: payload('ip saddr'), destination: payload('ip daddr'), multicast: '224.0.0.0/4', icmp: 'icmp' },
-  6: { name: 'ip6', nfproto: 'ipv6', source: payload('ip6 saddr'), destination: payload('ip6 daddr'), multicast: 'ff00::/8', icmp: 'icmpv6' },
+  6: {
+    name: 'ip6',
+    nfproto: 'ipv6',
+    source: payload('ip6 saddr'),
+    destination: payload('ip6 daddr'),
+    multicast: 'ff00::/8',
+    icmp: 'icmpv6',
+  },
 } as const
 const LOOPBACK = '127.0.0.0/8'
 
@@ -65,18 +72,17 @@ const publish = (): FirewallRule[] => [
 
 /** Segments that fit the route they take: packets that say an MTU is exceeded are lost too often. */
 const clamp = (side: 'iifname' | 'oifname'): FirewallRule =>
-  rule(
-    'segment size',
-    is({ '&': [payload('tcp flags'), ['syn', 'rst']] }, 'syn'),
-    isIn(meta(side), sets.GUARDED.name),
-    { mangle: { key: { tcpOption: 'maxseg size' }, value: { rt: 'mtu' } } },
-  )
+  rule('segment size', is({ '&': [payload('tcp flags'), ['syn', 'rst']] }, 'syn'), isIn(meta(side), sets.GUARDED.name), {
+    mangle: { key: { tcpOption: 'maxseg size' }, value: { rt: 'mtu' } },
+  })
 
 const forward = (): FirewallRule[] => [
   rule('rules of the user', jump(USER_FORWARD)),
   clamp('iifname'),
   clamp('oifname'),
-  ...eachFamily((family) => rule('denied by the user', isIn(IP[family].source, sets.userDenied(family).name), isIn(output, sets.GUARDED.name), drop)),
+  ...eachFamily((family) =>
+    rule('denied by the user', isIn(IP[family].source, sets.userDenied(family).name), isIn(output, sets.GUARDED.name), drop),
+  ),
   rule('known connections', hasAny({ ct: 'state' }, ['established', 'related']), accept),
   rule('within a network', verdictOf(sets.WITHIN.name, concat(input, output))),
   rule('out of a network', verdictOf(sets.FROM.name, concat(nfproto, input))),
@@ -161,5 +167,8 @@ export function markChain(table: string, mask: number): { chain: FirewallChain; 
   const set = sets.marks(mask)
   const key = concat(output, { '&': [meta('mark'), mask] })
   const name = `accept-mark-${mask.toString(16)}`
-  return { set, chain: { kind: 'nft-chain', at: 'host', family: 'inet', table, name, rules: [rule('accepted mark', isIn(key, set.name), accept)] } }
+  return {
+    set,
+    chain: { kind: 'nft-chain', at: 'host', family: 'inet', table, name, rules: [rule('accepted mark', isIn(key, set.name), accept)] },
+  }
 }

@@ -18,7 +18,12 @@ export function describeFirewall(network: Network, table: string): KernelObject[
   const element = sets.elementsOf(table, `network/${network.id}`)
   const name = bridgeName(network)
   const own = isOurs(network)
-  const elements = [element(sets.GUARDED, [name]), ...paths(network, element), ...sources(network, element), ...exceptions(network, element)]
+  const elements = [
+    element(sets.GUARDED, [name]),
+    ...paths(network, element),
+    ...sources(network, element),
+    ...exceptions(network, element),
+  ]
   if (own) elements.push(element(sets.BRIDGES, [name]))
   return [...describeTable(table), ...elements, ...marks(network, table, element)]
 }
@@ -28,7 +33,8 @@ function paths(network: Network, element: sets.ElementMaker): FirewallElement[] 
   const name = bridgeName(network)
   const elements: FirewallElement[] = []
   if (network.options.policy === undefined && network.options.icc) elements.push(element(sets.WITHIN, [name, name], { verdict: ACCEPT }))
-  else if (network.options.policy === undefined && isOurs(network)) elements.push(element(sets.WITHIN, [name, name], { verdict: { goto: PUBLISHED_ONLY } }))
+  else if (network.options.policy === undefined && isOurs(network))
+    elements.push(element(sets.WITHIN, [name, name], { verdict: { goto: PUBLISHED_ONLY } }))
   for (const family of sets.FAMILIES) {
     const [from, to] = [fromVerdict(network, family), toVerdict(network, family)]
     if (from !== undefined) elements.push(element(sets.FROM, [NFPROTO[family], name], { verdict: from }))

@@ -40,7 +40,10 @@ export const members = (family: Family): SetShape => ({ name: `members${family}`
 export const confined = (family: Family): SetShape => ({ name: `confined${family}`, key: [ADDRESS[family]] })
 
 /** Published without translation (gateway mode routed): address, protocol and port of the endpoint. */
-export const routedPorts = (family: Family): SetShape => ({ name: `routed-ports${family}`, key: [ADDRESS[family], 'inet_proto', 'inet_service'] })
+export const routedPorts = (family: Family): SetShape => ({
+  name: `routed-ports${family}`,
+  key: [ADDRESS[family], 'inet_proto', 'inet_service'],
+})
 export const routedRanges = (family: Family): SetShape => ({ ...routedPorts(family), name: `routed-ranges${family}`, flags: ['interval'] })
 
 /** Published ports: host address, protocol and port to the endpoint's address and port. */

@@ -1,4 +1,12 @@
-import type { EndpointView, FirewallChain, FirewallElement, FirewallRule, KernelObject, NetworkView, SetShape } from '../../../src/contracts/index.js'
+import type {
+  EndpointView,
+  FirewallChain,
+  FirewallElement,
+  FirewallRule,
+  KernelObject,
+  NetworkView,
+  SetShape,
+} from '../../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from '../endpoint-options.js'
 import { bridgeName, linkLocalOf, portName } from '../kernel-names.js'
 import type { BridgeOptions } from '../network-options.js'
@@ -24,7 +32,13 @@ export function describeSpoofTable(network: Network, table: string): KernelObjec
   if (!checksMacs(network)) return []
   const place = { at: 'host', family: 'bridge', table } as const
   const sets = [MACS_CHECKED, MACS, ADDRESSES_CHECKED, ADDRESSES4, ADDRESSES6]
-  const chain: FirewallChain = { kind: 'nft-chain', ...place, name: 'spoof-check', base: { type: 'filter', hook: 'prerouting', priority: PRIORITY }, rules: rules() }
+  const chain: FirewallChain = {
+    kind: 'nft-chain',
+    ...place,
+    name: 'spoof-check',
+    base: { type: 'filter', hook: 'prerouting', priority: PRIORITY },
+    rules: rules(),
+  }
   return [
     { kind: 'nft-table', at: 'host', family: 'bridge', name: table },
     ...sets.map((set): KernelObject => ({ kind: 'nft-set', ...place, ...set })),
@@ -50,7 +64,13 @@ export function describeTrueAddresses(endpoint: EndpointView<BridgeEndpointOptio
   if (!checksMacs(network)) return []
   const port = portName(endpoint)
   const element = (set: SetShape, key: string[]): FirewallElement => ({
-    kind: 'nft-element', at: 'host', family: 'bridge', table, set, key, comment: `endpoint/${endpoint.id}`,
+    kind: 'nft-element',
+    at: 'host',
+    family: 'bridge',
+    table,
+    set,
+    key,
+    comment: `endpoint/${endpoint.id}`,
   })
   const elements = [element(MACS_CHECKED, [port]), element(MACS, [port, endpoint.mac])]
   if (!checksAddresses(network)) return elements
@@ -58,7 +78,12 @@ export function describeTrueAddresses(endpoint: EndpointView<BridgeEndpointOptio
   const known = [...new Set(addresses)].map((address) => element(address.includes(':') ? ADDRESSES6 : ADDRESSES4, [port, address]))
   // The host itself does not believe who else claims an address.
   const neighbours = endpoint.addresses.map(({ address }): KernelObject => ({
-    kind: 'neighbour', at: 'host', link: bridgeName(network), address: address.split('/')[0]!, mac: endpoint.mac, state: 'permanent',
+    kind: 'neighbour',
+    at: 'host',
+    link: bridgeName(network),
+    address: address.split('/')[0]!,
+    mac: endpoint.mac,
+    state: 'permanent',
   }))
   return [...elements, element(ADDRESSES_CHECKED, [port]), ...known, ...neighbours]
 }

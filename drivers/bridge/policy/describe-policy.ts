@@ -1,4 +1,13 @@
-import type { EndpointView, FirewallChain, FirewallRule, KernelObject, NetworkView, SetShape, Statement, SysctlObject } from '../../../src/contracts/index.js'
+import type {
+  EndpointView,
+  FirewallChain,
+  FirewallRule,
+  KernelObject,
+  NetworkView,
+  SetShape,
+  Statement,
+  SysctlObject,
+} from '../../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from '../endpoint-options.js'
 import { elementsOf, FAMILIES, WITHIN, type Family } from '../firewall/sets.js'
 import { accept, drop, hasAny, is, isIn, meta, payload, rule } from '../firewall/statements.js'
@@ -22,14 +31,30 @@ export function describePolicy(network: Network, table: string): KernelObject[] 
   if (policy === undefined) return []
   const name = bridgeName(network)
   const element = elementsOf(table, `network/${network.id}`)
-  const chain: FirewallChain = { kind: 'nft-chain', at: 'host', family: 'inet', table, name: chainName(network), rules: policyRules(network, policy) }
+  const chain: FirewallChain = {
+    kind: 'nft-chain',
+    at: 'host',
+    family: 'inet',
+    table,
+    name: chainName(network),
+    rules: policyRules(network, policy),
+  }
   const policed: SetShape = { name: 'policed', key: ['ifname'] }
   return [
     chain,
     { kind: 'nft-set', at: 'host', family: 'inet', table, ...policed },
-    { kind: 'nft-chain', at: 'host', family: 'inet', table, name: 'filter-output', base: { type: 'filter', hook: 'output', priority: 0 }, rules: silence(policed.name) },
+    {
+      kind: 'nft-chain',
+      at: 'host',
+      family: 'inet',
+      table,
+      name: 'filter-output',
+      base: { type: 'filter', hook: 'output', priority: 0 },
+      rules: silence(policed.name),
+    },
     element(policed, [name]),
-    ...policy.flatMap((allowance, index) => namedSides(allowance).flatMap((side) => FAMILIES.map((family) => setOf(network, index, side, family))))
+    ...policy
+      .flatMap((allowance, index) => namedSides(allowance).flatMap((side) => FAMILIES.map((family) => setOf(network, index, side, family))))
       .map((set): KernelObject => ({ kind: 'nft-set', at: 'host', family: 'inet', table, ...set })),
     element(WITHIN, [name, name], { verdict: { goto: chain.name } }),
     ...proxies(network),
@@ -81,7 +106,10 @@ const namedSides = (allowance: Allowance): Side[] => (['from', 'to'] as const).f
 function policyRules(network: Network, policy: readonly Allowance[]): FirewallRule[] {
   const rules = policy.flatMap((allowance, index) =>
     (namedSides(allowance).length === 0 ? [undefined] : FAMILIES).flatMap((family) => {
-      const whom = family === undefined ? [] : namedSides(allowance).map((side) => isIn(payload(FIELD[family][side]), setOf(network, index, side, family).name))
+      const whom =
+        family === undefined
+          ? []
+          : namedSides(allowance).map((side) => isIn(payload(FIELD[family][side]), setOf(network, index, side, family).name))
       return portMatches(allowance.ports).map((match) => rule(`statement ${index + 1}`, ...whom, ...match, accept))
     }),
   )
@@ -92,7 +120,9 @@ function policyRules(network: Network, policy: readonly Allowance[]): FirewallRu
 function portMatches(ports: readonly PolicyPorts[]): Statement[][] {
   if (ports.length === 0) return [[]]
   const matches: Statement[][] = []
-  const whole = ports.filter(({ first }) => first === undefined).flatMap(({ protocol }) => (protocol === 'icmp' ? ['icmp', 'ipv6-icmp'] : [protocol]))
+  const whole = ports
+    .filter(({ first }) => first === undefined)
+    .flatMap(({ protocol }) => (protocol === 'icmp' ? ['icmp', 'ipv6-icmp'] : [protocol]))
   if (whole.length > 0) matches.push([is(meta('l4proto'), { set: [...new Set(whole)] })])
   for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
     const numbers = ports.filter((each) => each.protocol === protocol && each.first !== undefined)

@@ -74,7 +74,8 @@ const isPorts = (word: string): boolean => PROTOCOLS.includes(word) || /^[a-z]+\
 function parsePorts(word: string, wrong: (why: string) => Error): PolicyPorts {
   const match = /^([a-z]+)(?:\/(\d+)(?:-(\d+))?)?$/.exec(word)
   const protocol = match?.[1] as PolicyProtocol | undefined
-  if (protocol === undefined || !PROTOCOLS.includes(protocol)) throw wrong(`${word}: expected one of ${PROTOCOLS.join(', ')}, with or without /port`)
+  if (protocol === undefined || !PROTOCOLS.includes(protocol))
+    throw wrong(`${word}: expected one of ${PROTOCOLS.join(', ')}, with or without /port`)
   if (match?.[2] === undefined) return { protocol }
   if (protocol === 'icmp') throw wrong(`${word}: ICMP has no ports`)
   const first = Number(match[2])

@@ -20,10 +20,15 @@ export async function holderOf(protocol: PortView['protocol'], port: number): Pr
 
 async function boundInodes(table: string, protocol: PortView['protocol'], port: number): Promise<string[]> {
   const text = await readFile(`/proc/net/${table}`, 'utf8').catch(() => '')
-  const lines = text.split('\n').slice(1).map((line) => line.trim().split(/\s+/))
+  const lines = text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
   if (protocol === 'sctp') return lines.filter((fields) => fields[5] === String(port)).flatMap((fields) => fields[7] ?? [])
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  return lines.filter((fields) => fields[1]?.endsWith(suffix) && (protocol === 'udp' || fields[3] === LISTENING)).flatMap((fields) => fields[9] ?? [])
+  return lines
+    .filter((fields) => fields[1]?.endsWith(suffix) && (protocol === 'udp' || fields[3] === LISTENING))
+    .flatMap((fields) => fields[9] ?? [])
 }
 
 async function holdsAny(pid: string, inodes: ReadonlySet<string>): Promise<boolean> {

@@ -46,7 +46,10 @@ function candidates(host: number, hostEnd: number | undefined, count: number, fi
   const room = last - host + 1
   if (room < 1) throw refusal(`${field}.hostEnd`, `${last} comes before ${host}`)
   if (room < count || (count > 1 && room !== count)) {
-    throw refusal(`${field}.hostEnd`, `${count} container port${count === 1 ? '' : 's'} cannot be mapped to ${room} host port${room === 1 ? '' : 's'}`)
+    throw refusal(
+      `${field}.hostEnd`,
+      `${count} container port${count === 1 ? '' : 's'} cannot be mapped to ${room} host port${room === 1 ? '' : 's'}`,
+    )
   }
   return Array.from({ length: room - count + 1 }, (_, offset) => host + offset)
 }

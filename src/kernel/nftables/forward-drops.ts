@@ -30,6 +30,8 @@ export function forwardDrops(options: ListOptions): ForwardDrop[] {
 
 function endsInDrop(rules: readonly FirewallRule[] = []): boolean {
   const statements = rules.at(-1)?.statements ?? []
-  const conditional = statements.some((statement) => 'match' in statement || 'vmap' in statement || 'limit' in statement || 'raw' in statement)
+  const conditional = statements.some(
+    (statement) => 'match' in statement || 'vmap' in statement || 'limit' in statement || 'raw' in statement,
+  )
   return !conditional && statements.some((statement) => 'drop' in statement || 'reject' in statement)
 }

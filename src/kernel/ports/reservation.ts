@@ -94,10 +94,13 @@ function openSocket(family: number, protocol: PortReservation['protocol']): numb
 /** struct sock_filter and sock_fprog of linux/filter.h; the one instruction returns 0: keep no byte of the packet. */
 const sockFilter = koffi.struct({ code: 'uint16', jt: 'uint8', jf: 'uint8', k: 'uint32' })
 const sockProgram = koffi.struct({ length: 'uint16', filter: koffi.pointer(sockFilter) })
-const attach = koffi.load(null).func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(sockProgram), 'uint32']) as (...args: unknown[]) => number
+const attach = koffi.load(null).func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(sockProgram), 'uint32']) as (
+  ...args: unknown[]
+) => number
 const BPF_RET = 6
 
 function dropEverything(fd: number): void {
   const program = { length: 1, filter: [{ code: BPF_RET, jt: 0, jf: 0, k: 0 }] }
-  if (attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof(sockProgram)) < 0) throw new SystemCallError('setsockopt', koffi.errno())
+  if (attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof(sockProgram)) < 0)
+    throw new SystemCallError('setsockopt', koffi.errno())
 }

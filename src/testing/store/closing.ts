@@ -38,14 +38,22 @@ export function closing({ open, reopen, it, take }: Closing): void {
   if (reopen === undefined) return
   it('keeps records, versions and their growth over closing and opening', async () => {
     const store = await open()
-    const before = (await store.commit([{ put: 'a', value: { n: 1 } }, { put: 'b', value: 2 }])).get('a')!
+    const before = (
+      await store.commit([
+        { put: 'a', value: { n: 1 } },
+        { put: 'b', value: 2 },
+      ])
+    ).get('a')!
     const last = (await store.commit([{ put: 'c', value: 3 }])).get('c')!
     await store.commit([{ delete: 'c' }])
     await store.close()
     const again = await reopen()
     try {
       assert.deepEqual(await again.get('a'), { key: 'a', value: { n: 1 }, version: before })
-      assert.deepEqual((await again.list('')).map(({ key }) => key), ['a', 'b'])
+      assert.deepEqual(
+        (await again.list('')).map(({ key }) => key),
+        ['a', 'b'],
+      )
       assert.ok((await again.commit([{ put: 'c', value: 4 }])).get('c')! > last)
     } finally {
       await again.close()

@@ -26,7 +26,10 @@ export const taker =
 async function inTime<T>(result: Promise<T>, timeLimit: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: `neither an event nor the end of the watch in ${timeLimit} ms` })), timeLimit)
+    timer = setTimeout(
+      () => reject(new assert.AssertionError({ message: `neither an event nor the end of the watch in ${timeLimit} ms` })),
+      timeLimit,
+    )
   })
   try {
     return await Promise.race([result, late])

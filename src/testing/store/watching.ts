@@ -6,9 +6,17 @@ export function watching(using: Using, take: Take): void {
     await store.commit([{ put: 'a/before', value: 0 }])
     const ending = new AbortController()
     const watch = store.watch('a/', ending.signal)
-    const first = (await store.commit([{ put: 'a/1', value: { n: 1 } }, { put: 'b/1', value: 1 }])).get('a/1')!
+    const first = (
+      await store.commit([
+        { put: 'a/1', value: { n: 1 } },
+        { put: 'b/1', value: 1 },
+      ])
+    ).get('a/1')!
     await store.commit([{ put: 'b/2', value: 1 }])
-    await store.commit([{ check: 'a/1', expect: first }, { put: 'ab', value: 1 }])
+    await store.commit([
+      { check: 'a/1', expect: first },
+      { put: 'ab', value: 1 },
+    ])
     const second = (await store.commit([{ delete: 'a/1' }, { put: 'a/2', value: 2 }])).get('a/2')!
     await store.commit([{ delete: 'a/2' }])
     const events = await take(watch, 3)
@@ -21,7 +29,14 @@ export function watching(using: Using, take: Take): void {
   using('shows nothing of a commit that failed', async (store) => {
     const ending = new AbortController()
     const watch = store.watch('', ending.signal)
-    await rejects(() => store.commit([{ put: 'k', value: 1 }, { check: 'x', expect: 7 }]), 'ERR_CNM_STORE_CONFLICT')
+    await rejects(
+      () =>
+        store.commit([
+          { put: 'k', value: 1 },
+          { check: 'x', expect: 7 },
+        ]),
+      'ERR_CNM_STORE_CONFLICT',
+    )
     await store.commit([{ put: 'k', value: 2 }])
     assert.equal((await take(watch, 1))[0]?.put[0]?.value, 2)
     ending.abort()
@@ -31,7 +46,10 @@ export function watching(using: Using, take: Take): void {
     const watch = store.watch('k', ending.signal)
     await Promise.all(Array.from({ length: 100 }, (_, value) => store.commit([{ put: 'k', value }])))
     const versions = (await take(watch, 100)).map(({ version }) => version)
-    assert.deepEqual(versions, [...versions].sort((left, right) => left - right))
+    assert.deepEqual(
+      versions,
+      [...versions].sort((left, right) => left - right),
+    )
     assert.equal(versions.at(-1), (await store.get('k'))?.version)
     ending.abort()
   })
