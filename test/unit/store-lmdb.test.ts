@@ -104,7 +104,7 @@ describe('a damaged file', () => {
     ['only the first page', (good: Buffer) => good.subarray(0, 4096)],
     ['another version of the format', (good: Buffer) => Buffer.from(good).fill(3, 28, 29)],
     ['zeros at its beginning', (good: Buffer) => Buffer.from(good).fill(0, 0, 4096)],
-    ['zeros at its end', (good: Buffer) => Buffer.from(good).fill(0, good.length - 40_960)],
+    ['zeros in its second half', (good: Buffer) => Buffer.from(good).fill(0, good.length / 2)],
   ])('is never taken for a new one: %s', async (_name, damage) => {
     await filled()
     const good = await readFile(data)
