@@ -26,6 +26,8 @@ export interface Measured {
   perSecond: number
   completed: number
   lost: number
+  /** Answered with an address. */
+  good: number
   /** Milliseconds, sorted; a lost question took the whole timeout. */
   times: number[]
 }
@@ -43,7 +45,7 @@ export async function dnsperf(load: Load): Promise<Measured> {
   )
   const [program = '', ...rest] = [...(load.prefix ?? []), 'dnsperf', ...args]
   const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'ignore'] })
-  const result: Measured = { perSecond: 0, completed: 0, lost: 0, times: [] }
+  const result: Measured = { perSecond: 0, completed: 0, lost: 0, good: 0, times: [] }
   const ended = once(child, 'exit')
   for await (const line of createInterface({ input: child.stdout })) read(line, result)
   await ended
@@ -59,10 +61,11 @@ function read(line: string, result: Measured): void {
     if (!Number.isNaN(time)) result.times.push(time * 1000)
     return
   }
-  const [, key, value] = /^ *(Queries per second|Queries completed|Queries lost): +([\d.]+)/.exec(line) ?? []
+  const [, key, value] = /^ *(Queries per second|Queries completed|Queries lost|Response codes): +(?:NOERROR )?([\d.]+)/.exec(line) ?? []
   if (key === 'Queries per second') result.perSecond = Number(value)
   else if (key === 'Queries completed') result.completed = Number(value)
   else if (key === 'Queries lost') result.lost = Number(value)
+  else if (key === 'Response codes') result.good = Number(value)
 }
 
 /** Several at once, added up. */
@@ -73,6 +76,7 @@ export async function together(loads: readonly Load[]): Promise<Measured> {
     perSecond: sum((one) => one.perSecond),
     completed: sum((one) => one.completed),
     lost: sum((one) => one.lost),
+    good: sum((one) => one.good),
     times: all.flatMap((one) => one.times).sort((a, b) => a - b),
   }
 }

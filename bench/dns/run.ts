@@ -105,6 +105,7 @@ async function measure(contestant: Contestant, scenario: Scenario, seconds: numb
   const before = contestant.processorTime()
   const speed = await load(false)
   const used = contestant.processorTime() - before
+  if (speed.good < speed.completed) throw new Error(`${contestant.name}: only ${speed.good} of ${speed.completed} answers were right`)
   await sleep(100)
   const { times } = await load(true)
   const at = (q: number): number => times[Math.floor(times.length * q)] ?? NaN

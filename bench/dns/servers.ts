@@ -84,7 +84,7 @@ export async function dnsmasq(sandboxes: number, folder: string): Promise<Contes
   writeFileSync(hosts, [...Array(NAMES).keys()].map((i) => `${hostAddress(i)} host${i}\n`).join(''))
   const config = join(folder, 'dnsmasq.conf')
   const listen = [...Array(sandboxes).keys()].map((i) => `listen-address=${address(i)}\n`).join('')
-  writeFileSync(config, `no-resolv\nno-hosts\naddn-hosts=${hosts}\nbind-interfaces\nport=${PORT}\n${listen}`)
+  writeFileSync(config, `user=root\nno-resolv\nno-hosts\naddn-hosts=${hosts}\nbind-interfaces\nport=${PORT}\n${listen}`)
   const child = spawn('dnsmasq', ['--keep-in-foreground', '--pid-file=', '-C', config], { stdio: 'ignore' })
   await sleep(500)
   return {
