@@ -1,6 +1,7 @@
 // `npm run demo`: two isolated networks, four sandboxes, a web server in one of them, and who can reach it.
 // As root on the host itself, so that `ip` and `bridge` show it; as an ordinary user in namespaces of its own.
 import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,4 +100,5 @@ server.closeAllConnections()
 for (const sandbox of Object.values(sandboxes)) await timed(`delete sandbox ${sandbox.name}`, () => sandbox.delete())
 for (const network of [front, back]) await timed(`delete network ${network.name}`, () => network.delete())
 await timed('close the controller', () => controller.close())
+if (process.env.LIBCNM_DEMO_STATE === undefined) rmSync(stateDir, { recursive: true, force: true })
 console.log('\nNothing is left behind.')
