@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline'
 /** Seconds until a question counts as lost. */
 const TIMEOUT = 2
 
+/** The servers have the other one. */
+const CORE = '1'
+
 export interface Load {
   /** Command before dnsperf, to run it in a namespace. */
   prefix?: readonly string[]
@@ -43,7 +46,7 @@ export async function dnsperf(load: Load): Promise<Measured> {
     ...(load.rate === undefined ? [] : ['-Q', `${load.rate}`]),
     ...(load.times ? ['-v'] : []),
   )
-  const [program = '', ...rest] = [...(load.prefix ?? []), 'dnsperf', ...args]
+  const [program = '', ...rest] = [...(load.prefix ?? []), 'taskset', '-c', CORE, 'dnsperf', ...args]
   const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'ignore'] })
   const result: Measured = { perSecond: 0, completed: 0, lost: 0, good: 0, times: [] }
   const ended = once(child, 'exit')

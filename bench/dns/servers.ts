@@ -20,7 +20,11 @@ export interface Contestant {
 export const NAMES = 1000
 const hostAddress = (i: number): string => `10.0.${i >> 8}.${i & 255}`
 /** Addresses of the other servers, which serve many networks from one namespace. */
-const address = (i: number): string => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`
+const address = (net: number, i: number): string => `127.${net}.${Math.floor(i / 250)}.${(i % 250) + 1}`
+const DNSMASQ = 1
+const AARDVARK_NET = 2
+/** Every server has this core for itself, and those who ask the other. */
+const CORE = '0'
 const PORT = 53
 const AARDVARK = ['/usr/lib/podman/aardvark-dns', '/usr/libexec/podman/aardvark-dns'].find(existsSync)
 /** USER_HZ. */
@@ -66,6 +70,7 @@ export async function libcnm(sandboxes: number): Promise<[Contestant, Contestant
   }
   await resolver.statistics()
   const [thread] = threads().filter((id) => !before.has(id))
+  execFileSync('taskset', ['-pc', CORE, thread!])
   const shared = { processorTime: () => ticks(`/proc/self/task/${thread}/stat`) }
   const place = (i: number, port: number) => ({ prefix: ['nsenter', `--net=/run/netns/bench${i}`], address: '127.0.0.11', port })
   const stop = async (): Promise<void> => {
@@ -83,13 +88,13 @@ export async function dnsmasq(sandboxes: number, folder: string): Promise<Contes
   const hosts = join(folder, 'hosts')
   writeFileSync(hosts, [...Array(NAMES).keys()].map((i) => `${hostAddress(i)} host${i}\n`).join(''))
   const config = join(folder, 'dnsmasq.conf')
-  const listen = [...Array(sandboxes).keys()].map((i) => `listen-address=${address(i)}\n`).join('')
+  const listen = [...Array(sandboxes).keys()].map((i) => `listen-address=${address(DNSMASQ, i)}\n`).join('')
   writeFileSync(config, `user=root\nno-resolv\nno-hosts\naddn-hosts=${hosts}\nbind-interfaces\nport=${PORT}\n${listen}`)
-  const child = spawn('dnsmasq', ['--keep-in-foreground', '--pid-file=', '-C', config], { stdio: 'ignore' })
+  const child = spawn('taskset', ['-c', CORE, 'dnsmasq', '--keep-in-foreground', '--pid-file=', '-C', config], { stdio: 'ignore' })
   await sleep(500)
   return {
     name: 'dnsmasq',
-    target: (i) => ({ address: address(i), port: PORT }),
+    target: (i) => ({ address: address(DNSMASQ, i), port: PORT }),
     processorTime: () => ticks(`/proc/${child.pid}/stat`),
     async stop() {
       const ended = once(child, 'exit')
@@ -105,15 +110,15 @@ export async function aardvark(sandboxes: number, folder: string): Promise<Conte
   const config = join(folder, 'aardvark')
   mkdirSync(config)
   const containers = [...Array(NAMES).keys()].map((i) => `id${i} ${hostAddress(i)}  host${i}\n`).join('')
-  for (let i = 0; i < sandboxes; i++) writeFileSync(join(config, `net${i}`), `${address(i)}\n${containers}`)
+  for (let i = 0; i < sandboxes; i++) writeFileSync(join(config, `net${i}`), `${address(AARDVARK_NET, i)}\n${containers}`)
   // It goes to the background by itself.
-  spawn(AARDVARK, ['--config', config, '-p', `${PORT}`, 'run'], { stdio: 'ignore' })
+  spawn('taskset', ['-c', CORE, AARDVARK, '--config', config, '-p', `${PORT}`, 'run'], { stdio: 'ignore' })
   const pidFile = join(config, 'aardvark.pid')
   for (let i = 0; i < 100 && !existsSync(pidFile); i++) await sleep(100)
   await sleep(1000)
   return {
     name: 'aardvark-dns',
-    target: (i) => ({ address: address(i), port: PORT }),
+    target: (i) => ({ address: address(AARDVARK_NET, i), port: PORT }),
     // It may have left its first process behind.
     processorTime: () => processes('aardvark-dns').reduce((sum, one) => sum + ticks(`/proc/${one}/stat`), 0),
     async stop() {
