@@ -1,5 +1,5 @@
 // The public subpaths of the package and their sources, from entries.json, the one place that lists them.
-// `node scripts/entries.mjs` writes `exports` of package.json accordingly.
+// `node scripts/entries.mjs` writes `exports` of package.json and `entryPoints` of typedoc.json accordingly.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
@@ -30,7 +30,12 @@ export function packageExports() {
   return { ...Object.fromEntries(open), './package.json': './package.json' }
 }
 
+/** @returns {string[]} `entryPoints` of typedoc.json */
+export const documentedEntries = () => Object.values(entries.public)
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const description = { ...read('package.json'), exports: packageExports() }
-  writeFileSync(new URL('../package.json', import.meta.url), `${JSON.stringify(description, null, 2)}\n`)
+  const write = (name, change) =>
+    writeFileSync(new URL(`../${name}`, import.meta.url), `${JSON.stringify({ ...read(name), ...change }, null, 2)}\n`)
+  write('package.json', { exports: packageExports() })
+  write('typedoc.json', { entryPoints: documentedEntries() })
 }

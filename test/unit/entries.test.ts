@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { buildEntries, entries, packageExports } from '../../scripts/entries.mjs'
+import { buildEntries, documentedEntries, entries, packageExports } from '../../scripts/entries.mjs'
 import { sourceFiles } from '../source-files.js'
 
 const description = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: unknown }
@@ -17,6 +17,10 @@ function publicFolders(): string[] {
 describe('entries of the package', () => {
   it('are the exports of package.json (node scripts/entries.mjs writes them)', () => {
     expect(description.exports).toEqual(packageExports())
+  })
+
+  it('are the entry points of typedoc.json', () => {
+    expect((JSON.parse(readFileSync('typedoc.json', 'utf8')) as { entryPoints: unknown }).entryPoints).toEqual(documentedEntries())
   })
 
   it('have sources', () => {
