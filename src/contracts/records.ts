@@ -10,8 +10,9 @@ import type { JsonValue } from './store.js'
 
 /**
  * Where an object is in its life. `description` is what the kernel holds in phase `ready` (what a sandbox wants follows
- * from its own record and its endpoints'). In the others it is what may be there in part: a start-up finds out, and finishes `leaving` and `deleting`, and undoes `creating` and
- * `joining`.
+ * from its own record and its endpoints'). In the others it is what may be there in part: a start-up finds out, and
+ * finishes `leaving` and `deleting`, and undoes `creating` and `joining`. An endpoint that is made and joined in one go
+ * is `creating` to the end of that.
  */
 export type Phase = 'creating' | 'joining' | 'ready' | 'leaving' | 'deleting'
 

@@ -12,8 +12,11 @@ import { undoable } from './undo.js'
 import { validEndpoint } from './validation.js'
 import { driverOptions } from './views.js'
 
-/** Makes an endpoint: its addresses and its record. Nothing is in the kernel before it joins. */
-export async function createEndpoint(network: Network, input: EndpointOptions): Promise<Endpoint> {
+/**
+ * Makes an endpoint: its addresses and its record. Nothing is in the kernel before it joins.
+ * @param phase `creating` when it is only made to join at once: a crash before the end of that takes it away again
+ */
+export async function createEndpoint(network: Network, input: EndpointOptions, phase: 'creating' | 'ready' = 'ready'): Promise<Endpoint> {
   const { core } = network
   core.alive()
   const options = validEndpoint(input)
@@ -33,7 +36,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions): 
       id: newId(),
       name: options.name,
       created: new Date().toISOString(),
-      phase: 'ready',
+      phase,
       network: network.id,
       aliases: [...(options.aliases ?? [])],
       labels: { ...options.labels },

@@ -22,7 +22,8 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       refuseJoined(endpoint)
       sandbox.refuseGone()
       const before = endpoint.record
-      const joining: EndpointRecord = { ...before, phase: 'joining', sandbox: sandbox.id }
+      const phase = before.phase === 'creating' ? 'creating' : 'joining'
+      const joining: EndpointRecord = { ...before, phase, sandbox: sandbox.id }
       joining.interfaceName = network.guardedDriver.capabilities.interfaces ? await sandbox.chooseInterfaceName(endpoint) : undefined
       const facts = await network.facts()
       joining.state = await network.guardedDriver.beforeJoin(endpoint.view(joining), network.view(), facts, options.signal)

@@ -28,9 +28,10 @@ async function removeSandbox(core: Core, sandbox: Sandbox): Promise<void> {
 }
 
 async function settleEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
-  if (endpoint.record.phase === 'deleting') return removeEndpoint(core, endpoint)
   const { sandbox } = endpoint
+  const { phase } = endpoint.record
   const outside: EndpointRecord = sandbox === undefined ? withoutSandbox(endpoint.record) : await takeOut(core, endpoint, sandbox)
+  if (phase === 'creating' || phase === 'deleting') return removeEndpoint(core, endpoint)
   await save(core, [outside])
 }
 

@@ -8,6 +8,7 @@ import type { Core } from './core.js'
 import { chooseDefaultRoutes } from './default-route.js'
 import { makeDispatcher, type FetchDispatcher } from './dispatcher.js'
 import type { Endpoint } from './endpoint.js'
+import { createEndpoint } from './endpoint-create.js'
 import { SandboxEnvironment } from './environment.js'
 import { inspectSandbox, type SandboxInspection } from './inspect.js'
 import { firstFreeName } from './interface-name.js'
@@ -65,7 +66,7 @@ export class Sandbox {
 
   /** Makes an endpoint on a network, named after this sandbox, and joins it. */
   async connect(network: Network, options: Omit<EndpointOptions, 'name'> & { name?: string } = {}): Promise<Endpoint> {
-    const endpoint = await network.createEndpoint({ name: this.name, ...options })
+    const endpoint = await createEndpoint(network, { name: this.name, ...options }, 'creating')
     try {
       await endpoint.join(this, { signal: options.signal })
       return endpoint

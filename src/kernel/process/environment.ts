@@ -1,10 +1,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
+import { errnoOf } from '../errors.js'
 import * as sys from '../syscalls.js'
-import { SystemCallError } from '../system-call-error.js'
 import type { EnvironmentSpec } from './messages.js'
 
-const EINVAL = 22
+const { EINVAL, EPERM } = constants.errno
 const NSFS_MAGIC = 0x6e736673
 const MOUNTS = '/proc/thread-self/ns/mnt'
 const HOSTNAME = '/proc/thread-self/ns/uts'
@@ -20,7 +21,7 @@ const filesIn = (folder: string): EnvironmentFiles => ({ mounts: join(folder, 'm
 /** The namespaces that the kernel thread lives in, to come back to. */
 export class HomeEnvironment {
   readonly #mounts = sys.open(MOUNTS, sys.O_RDONLY)
-  readonly #hostname = sys.open(HOSTNAME, sys.O_RDONLY)
+  readonly #hostname = ownHostname()
 
   /**
    * Makes the environment unless it is there: a copy of the host's mounts, which follows the host's later ones, with
@@ -91,6 +92,20 @@ export class HomeEnvironment {
   }
 }
 
+/** In a user namespace the hostname is as a rule somebody else's, and there is no way back into it: then a copy is home. */
+function ownHostname(): number {
+  const current = sys.open(HOSTNAME, sys.O_RDONLY)
+  try {
+    sys.setns(current, sys.CLONE_NEWUTS)
+    return current
+  } catch (error) {
+    sys.close(current)
+    if (errnoOf(error) !== EPERM) throw error
+    sys.unshare(sys.CLONE_NEWUTS)
+    return sys.open(HOSTNAME, sys.O_RDONLY)
+  }
+}
+
 function isBound(file: string): boolean {
   return existsSync(file) && Number(statfsSync(file).type) === NSFS_MAGIC
 }
@@ -103,7 +118,7 @@ function onSomeProcessor(body: () => void): void {
   try {
     return body()
   } catch (error) {
-    if (!(error instanceof SystemCallError) || error.errno !== EINVAL) throw error
+    if (errnoOf(error) !== EINVAL) throw error
   }
   const allowed = sys.processors()
   let refusal: unknown
