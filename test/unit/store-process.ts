@@ -4,7 +4,6 @@
  * - `exit`: ends after so many milliseconds, with commits under way
  * - `claim`: takes so many keys that nobody has, four at a time, beside others who want the same
  */
-import { writeSync } from 'node:fs'
 import { lmdb } from '../../src/store/lmdb.js'
 
 const [directory = '', what = '', count = '0'] = process.argv.slice(2)
@@ -24,7 +23,8 @@ async function write(): Promise<never> {
         ],
         { durable },
       )
-      writeSync(1, `${n}\n`)
+      // No faster than the reader reads.
+      await new Promise<void>((resolve) => process.stdout.write(`${n}\n`, () => resolve()))
     })
     await Promise.all(commits)
   }
