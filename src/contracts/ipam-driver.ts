@@ -70,13 +70,21 @@ export interface Lease {
 
 /** Where a lease that needs the network itself (DHCP) is acquired. */
 export interface LeaseContext {
-  /** Namespace and interface that will carry the address. */
+  /** Path of the namespace, and the interface in it that will carry the address: up, with its MAC, without an address of the pool. */
   namespace: string
   link: string
   mac: string
   hostname?: string
+  /**
+   * Of {@link IpamDriver.acquire}: aborted when the lease ends in any way (the join was given up, the endpoint leaves,
+   * the controller closes): sockets and timers that renew it must go then. Of {@link IpamDriver.release}: its time is up.
+   */
   signal: AbortSignal
-  /** Call when the lease changed by itself: renewed with other data, or lost (`undefined`). */
+  /**
+   * Call when the lease changed by itself: renewed (with its new `expires`), other data, or lost (`undefined`). The
+   * address and gateway of the running interface follow, and programs are told by `endpoint:change`. After a lost one
+   * another may come. Without effect once `signal` is aborted.
+   */
   changed(lease: Lease | undefined): void
 }
 
@@ -118,7 +126,12 @@ export interface PreparedLease extends PreparedChange {
 export interface IpamDriver {
   readonly name: string
   readonly capabilities?: {
-    /** Addresses are acquired at join through {@link IpamDriver.acquire}, with MAC and namespace known. Default false. */
+    /**
+     * Addresses are acquired at join through {@link IpamDriver.acquire}, with MAC and namespace known, and given back at
+     * leave. {@link IpamDriver.requestAddress} for an endpoint then only notes what is wanted: it may return a lease
+     * whose address is empty, and {@link IpamDriver.releaseAddress} gets the address last held, or an empty one. A pool
+     * whose subnet is not known in advance is `0.0.0.0/0` or `::/0`. Default false.
+     */
     leases?: boolean
     /** An address request must carry the MAC. Default false. */
     needsMac?: boolean
@@ -142,7 +155,17 @@ export interface IpamDriver {
   /** Everything given out of a pool, so that leaked leases can be found. */
   leases?(pool: string): Promise<Lease[]>
   status?(pool: string): Promise<PoolStatus>
+  /**
+   * For drivers with leases: at every join, and after a restart of the controller for every endpoint that is joined. The
+   * lease given has the address to ask for (held last, or static) or an empty one, and the `data` of the last lease. The
+   * one returned has the prefix length that the interface gets. From its `expires` on the address is not used, unless a
+   * renewed lease was reported by then. May take up to 60 s.
+   */
   acquire?(lease: Lease, context: LeaseContext): Promise<Lease>
+  /**
+   * The end of what {@link acquire} returned, while the interface still is in its namespace; after a crash, or when
+   * somebody else removed the namespace, possibly without it, and possibly again.
+   */
   release?(lease: Lease, context: LeaseContext): Promise<void>
   start?(): Promise<void>
   stop?(): Promise<void>

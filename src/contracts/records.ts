@@ -65,6 +65,20 @@ export interface EndpointAddressRecord {
   static: boolean
 }
 
+/** What an endpoint gets at join from a driver whose addresses are leases. */
+export interface EndpointLeaseRecord {
+  pool: string
+  family: 4 | 6
+  /** Asked for by the user. */
+  static: boolean
+  /** With prefix length: the one held now or last, or the one asked for; empty before the first join. */
+  address: string
+  gateway?: string
+  /** Milliseconds since the epoch. */
+  expires?: number
+  data?: Record<string, string>
+}
+
 export interface PortRequestRecord {
   container: number
   containerEnd?: number
@@ -87,6 +101,8 @@ export interface EndpointRecord {
   labels: Record<string, string>
   options: Record<string, string>
   addresses: EndpointAddressRecord[]
+  /** Of an IPAM driver with leases: {@link addresses} has what is held of them, none while not joined. */
+  leases?: EndpointLeaseRecord[]
   linkLocal: string[]
   mac: string
   /** Asked for by the user; otherwise given at join. */

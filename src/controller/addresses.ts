@@ -1,7 +1,7 @@
 import { Address4, Address6 } from 'ip-address'
 import { CnmError } from '../contracts/errors.js'
 import type { AddressRequest, IpamDriver, Lease, PreparedChange } from '../contracts/ipam-driver.js'
-import type { EndpointAddressRecord, PoolRecord } from '../contracts/records.js'
+import type { EndpointAddressRecord, EndpointLeaseRecord, PoolRecord } from '../contracts/records.js'
 import type { StoreChange } from '../contracts/store.js'
 import { ipamDriver, recordKey, type Core } from './core.js'
 import type { Endpoint } from './endpoint.js'
@@ -20,6 +20,8 @@ export function contains(subnet: string, address: string): boolean {
 /** Addresses that an endpoint is about to have, and what must be committed with its record for them to be its own. */
 export interface PreparedAddresses {
   addresses: EndpointAddressRecord[]
+  /** What is to be acquired at join, if the driver's addresses are leases. */
+  leases?: EndpointLeaseRecord[]
   changes: StoreChange[]
   committed(): void
 }
@@ -43,6 +45,12 @@ export async function prepareAddresses(
   for (const { pool, address } of assigned) {
     const wanted: AddressRequest = { pool: pool.id, owner, purpose: 'endpoint', address, mac: request.mac, name: request.name }
     const lease = inCommit ? await prepareOne(ipam, wanted, prepared, undo) : await takeOne(ipam, wanted, undo)
+    if (ipam.capabilities?.leases) {
+      const { gateway, expires, data } = lease
+      const held = { pool: pool.id, family: pool.family, static: address !== undefined, address: lease.address, gateway, expires, data }
+      prepared.leases = [...(prepared.leases ?? []), held]
+      continue
+    }
     if (lease.address === '') continue
     const gateway = pool.gateway ?? lease.gateway
     prepared.addresses.push({ pool: pool.id, address: lease.address, family: pool.family, gateway, static: address !== undefined })
@@ -100,9 +108,10 @@ export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[]
   const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) }))]
   const releases: PreparedChange[] = []
   for (const { id, network, record } of endpoints) {
-    if (record.addresses.length === 0) continue
+    const given = record.leases ?? record.addresses
+    if (given.length === 0) continue
     const ipam = ipamDriver(core, network.record.ipamDriver)
-    for (const { pool, address } of record.addresses) {
+    for (const { pool, address } of given) {
       const release = await prepareRelease(core, ipam, pool, withoutPrefix(address), id)
       if (release !== undefined) releases.push(release)
     }

@@ -10,6 +10,7 @@ import type { Collection } from './collection.js'
 import type { DriverRegistry } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import type { ControllerEvents } from './events.js'
+import type { Leases } from './leases.js'
 import type { NameService } from './name-service.js'
 import type { Network } from './network.js'
 import type { Ports } from './ports.js'
@@ -32,6 +33,7 @@ export interface Core {
   sharesStore(ipam: IpamDriver): boolean
   readonly ports: Ports
   readonly names: NameService
+  readonly leases: Leases
   readonly serial: Serial
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>

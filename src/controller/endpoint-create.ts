@@ -56,6 +56,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
     const wanted = { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }
     const prepared = await prepareAddresses(network, record.id, wanted, undo)
     record.addresses = prepared.addresses
+    record.leases = prepared.leases
     await core.store.commit([putRecord(record), ...prepared.changes])
     prepared.committed()
     const endpoint = new Endpoint(core, record, network, parsed)

@@ -5,6 +5,7 @@ import { announce } from './announce.js'
 import { abortable, ownerOf, save } from './core.js'
 import { describeEndpoint } from './endpoint-description.js'
 import type { Endpoint } from './endpoint.js'
+import { withoutLeased } from './lease-record.js'
 import type { PreparedResolver } from './name-service.js'
 import type { OperationOptions } from './options.js'
 import { forgetConnections, portOwner, publishingOf } from './published-ports.js'
@@ -29,11 +30,12 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       joining.state = await network.guardedDriver.beforeJoin(endpoint.view(joining), network.view(), facts, options.signal)
       undo.push(() => network.guardedDriver.afterLeave(endpoint.view(joining), network.view()))
       abortable(options.signal, `endpoint ${endpoint.name}`)
+      if (joining.leases !== undefined) await acquireLeases(endpoint, sandbox, joining, undo, options.signal)
       if (joining.wantedPorts.length > 0) {
         joining.ports = await core.ports.publish(portOwner(endpoint), joining.wantedPorts, publishingOf(endpoint, joining))
         undo.push(() => core.ports.withdraw(portOwner(endpoint)))
       }
-      const resolver = await prepareResolver(endpoint, sandbox, undo)
+      const resolver = await prepareResolver(endpoint, joining, sandbox, undo)
       Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
       await save(core, resolver === undefined ? [joining] : [joining, sandbox.record])
       undo.push(() => save(core, [before]))
@@ -62,6 +64,7 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     if (endpoint.record.sandbox !== sandbox.id) throw notJoined(endpoint)
     const leaving: EndpointRecord = { ...endpoint.record, phase: 'leaving' }
     await save(core, [leaving])
+    await core.leases.release(endpoint, sandbox)
     await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
     await core.names.changed(endpoint, sandbox)
     await sandbox.environment.refresh()
@@ -72,14 +75,36 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
   core.events.emit('endpoint:leave', { endpoint, network, sandbox })
 }
 
+/** Leases need the interface: it goes in without their addresses first. Fills the record with what was acquired. */
+async function acquireLeases(
+  endpoint: Endpoint,
+  sandbox: Sandbox,
+  joining: EndpointRecord,
+  undo: Undo,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { core, record: before } = endpoint
+  Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
+  await save(core, [joining])
+  undo.push(() => save(core, [before]))
+  await joinInKernel(endpoint, sandbox, joining)
+  undo.push(() => leaveInKernel(endpoint, sandbox, before))
+  Object.assign(joining, await core.leases.acquire(endpoint, sandbox, joining, undo, signal))
+}
+
 /** A sandbox gets its resolver when it first joins a network with names. */
-async function prepareResolver(endpoint: Endpoint, sandbox: Sandbox, undo: Undo): Promise<PreparedResolver | undefined> {
+async function prepareResolver(
+  endpoint: Endpoint,
+  joining: EndpointRecord,
+  sandbox: Sandbox,
+  undo: Undo,
+): Promise<PreparedResolver | undefined> {
   const { core, network } = endpoint
   if (!network.guardedDriver.capabilities.resolver || sandbox.record.namespace === 'host' || sandbox.record.resolver !== undefined)
     return undefined
   const prepared = await core.names.prepare(
     sandbox,
-    endpoint.record.addresses.some(({ family }) => family === 4),
+    joining.addresses.some(({ family }) => family === 4),
   )
   const before = sandbox.record
   undo.push(async () => {
@@ -100,7 +125,7 @@ export async function releasePorts(endpoint: Endpoint, left: EndpointRecord): Pr
 /** The record of the endpoint when it is in no sandbox. */
 export function withoutSandbox(record: EndpointRecord): EndpointRecord {
   const { sandbox: _sandbox, interfaceName: _name, state: _state, ...rest } = record
-  return { ...rest, phase: 'ready', ports: [], description: [], gateways: [] }
+  return { ...rest, phase: 'ready', addresses: withoutLeased(record), ports: [], description: [], gateways: [] }
 }
 
 async function joinInKernel(endpoint: Endpoint, sandbox: Sandbox, joining: EndpointRecord): Promise<void> {

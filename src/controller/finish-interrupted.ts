@@ -37,6 +37,7 @@ async function settleEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
 
 async function takeOut(core: Core, endpoint: Endpoint, sandbox: Sandbox): Promise<EndpointRecord> {
   const inside = endpoint.record
+  await core.leases.release(endpoint, sandbox)
   sandbox.joined.delete(endpoint)
   await core.engine.apply(
     new Map([

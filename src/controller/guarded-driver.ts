@@ -12,8 +12,7 @@ import type {
 } from '../contracts/network-driver.js'
 import { unknownOption } from '../contracts/options.js'
 import type { JsonValue } from '../contracts/store.js'
-
-const HOOK_LIMIT_MS = 60_000
+import { hookFailure, limitedHook } from './hook-limit.js'
 
 const DEFAULTS: Required<DriverCapabilities> = {
   scope: 'local',
@@ -49,7 +48,7 @@ export class GuardedDriver {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    await this.#limited('stop', async () => this.#driver.stop?.())
+    await limitedHook(`driver ${this.name}`, 'stop', async () => this.#driver.stop?.())
   }
 
   networkOptions(raw: Readonly<Record<string, string>>): unknown {
@@ -105,46 +104,16 @@ export class GuardedDriver {
     try {
       return body()
     } catch (error) {
-      throw this.#failure(what, error)
+      throw hookFailure(`driver ${this.name}`, what, error)
     }
   }
 
   async #hook<T>(what: string, body: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
     this.#alive(what)
-    return this.#limited(what, body, outer)
+    return limitedHook(`driver ${this.name}`, what, body, outer)
   }
 
-  async #limited<T>(what: string, body: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
-    const limit = new AbortController()
-    const signal = outer === undefined ? limit.signal : AbortSignal.any([limit.signal, outer])
-    let fail!: (reason: unknown) => void
-    const ended = new Promise<never>((_, reject) => (fail = reject))
-    const onAbort = (): void => fail(this.#aborted(what, limit.signal.aborted, signal.reason))
-    const timer = setTimeout(() => limit.abort(), HOOK_LIMIT_MS)
-    timer.unref()
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      if (signal.aborted) onAbort()
-      return await Promise.race([body(signal), ended])
-    } catch (error) {
-      throw this.#failure(what, error)
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      ended.catch(() => undefined)
-    }
-  }
-
-  #aborted(what: string, tooLong: boolean, reason: unknown): CnmError {
-    if (tooLong) return new CnmError('ERR_CNM_TIMEOUT', `driver ${this.name}: ${what} took longer than ${HOOK_LIMIT_MS / 1000} s`)
-    return new CnmError('ERR_CNM_ABORTED', `driver ${this.name}: ${what}: aborted`, { cause: reason })
-  }
   #alive(what: string): void {
     if (this.#stopped) throw new CnmError('ERR_CNM_CLOSED', `driver ${this.name}: ${what} after it was stopped`)
-  }
-  #failure(what: string, error: unknown): CnmError {
-    if (error instanceof CnmError) return error
-    const message = error instanceof Error ? error.message : String(error)
-    return new CnmError('ERR_CNM_DRIVER_FAILED', `driver ${this.name}: ${what}: ${message}`, { cause: error })
   }
 }

@@ -13,6 +13,7 @@ import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import { readHostFacts } from './host-facts.js'
+import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { recover } from './recover.js'
@@ -117,6 +118,9 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     get names() {
       return names
     },
+    get leases() {
+      return leases
+    },
     serial: new Serial(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
@@ -131,6 +135,8 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
   }
   const names = new NameService(core)
   undo.push(() => names.close())
+  const leases = new Leases(core)
+  undo.push(() => leases.close())
   undo.push(() => core.ports.close())
   undo.push(() => (closed = true))
   return core

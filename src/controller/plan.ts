@@ -5,6 +5,7 @@ import { memory } from '../store/memory.js'
 import { builtInIpam } from './built-in.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core } from './core.js'
+import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { rebuild } from './recover.js'
@@ -53,6 +54,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     sharesStore: (driver) => builtIn.includes(driver) && driver.prepareAddress !== undefined && driver.prepareRelease !== undefined,
     ports: new Ports(kernel),
     names: new SilentNames(core),
+    leases: new NoLeases(core),
     serial: new Serial(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
@@ -81,6 +83,12 @@ function noteTaking(kernel: Kernel, note: (operations: readonly Operation[]) => 
       return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(real) : value
     },
   })
+}
+
+/** Asks nobody: which address an interface would get is known only when it is there. */
+class NoLeases extends Leases {
+  override acquire: Leases['acquire'] = async (_endpoint, _sandbox, joining) => joining
+  override release: Leases['release'] = async () => undefined
 }
 
 /** Says nothing to the resolver, and opens no sockets: their ports are known only when they are open. */

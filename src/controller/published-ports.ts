@@ -1,8 +1,7 @@
 import { CnmError } from '../contracts/errors.js'
 import type { PortView, Publishing } from '../contracts/network-driver.js'
 import type { EndpointRecord } from '../contracts/records.js'
-import { ownerOf, save } from './core.js'
-import { describeEndpoint } from './endpoint-description.js'
+import { changeJoined, keepEndpoint, keysOf } from './endpoint-change.js'
 import type { Endpoint } from './endpoint.js'
 import type { PortOptions } from './options.js'
 import type { PortOwner } from './ports.js'
@@ -30,16 +29,16 @@ export function refusePorts(
 export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptions[]): Promise<PortView[]> {
   const { core } = endpoint
   refusePorts(endpoint.name, ports, endpoint.network.guardedDriver)
-  return core.serial.run(keys(endpoint), async () => {
+  return core.serial.run(keysOf(endpoint), async () => {
     const wantedPorts = [...endpoint.record.wantedPorts, ...ports]
     if (endpoint.record.sandbox === undefined) {
-      await keep(endpoint, { ...endpoint.record, wantedPorts })
+      await keepEndpoint(endpoint, { ...endpoint.record, wantedPorts })
       return []
     }
     const owner = portOwner(endpoint)
     const added = await core.ports.publish(owner, ports, publishingOf(endpoint, endpoint.record))
     try {
-      await apply(endpoint, { ...endpoint.record, wantedPorts, ports: [...endpoint.record.ports, ...added] })
+      await changeJoined(endpoint, { ...endpoint.record, wantedPorts, ports: [...endpoint.record.ports, ...added] })
     } catch (error) {
       await core.ports.withdraw(owner, added)
       throw error
@@ -52,14 +51,14 @@ export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptio
 /** Withdraws published ports of a joined endpoint. @throws CnmError ERR_CNM_PORT_NOT_FOUND */
 export async function unpublishPorts(endpoint: Endpoint, selections: readonly PortSelection[]): Promise<void> {
   const { core } = endpoint
-  await core.serial.run(keys(endpoint), async () => {
+  await core.serial.run(keysOf(endpoint), async () => {
     const owner = portOwner(endpoint)
     const leaving = core.ports.find(owner, selections)
     const ports = endpoint.record.ports.filter((port) => !leaving.some((other) => same(other, port)))
     const wantedPorts = endpoint.record.wantedPorts.filter(
       (wanted) => !leaving.some((port) => wanted.container === port.containerPort && (wanted.protocol ?? 'tcp') === port.protocol),
     )
-    await apply(endpoint, { ...endpoint.record, wantedPorts, ports })
+    await changeJoined(endpoint, { ...endpoint.record, wantedPorts, ports })
     await forgetConnections(endpoint, leaving)
     await core.ports.withdraw(owner, leaving)
   })
@@ -77,27 +76,3 @@ export async function forgetConnections(endpoint: Endpoint, ports: readonly Port
 
 const same = (a: PortView, b: PortView): boolean =>
   a.protocol === b.protocol && a.hostAddress === b.hostAddress && a.hostPort === b.hostPort
-
-function keys(endpoint: Endpoint): string[] {
-  const { sandbox } = endpoint.record
-  return [`endpoint/${endpoint.id}`, ...(sandbox === undefined ? [] : [`sandbox/${sandbox}`])]
-}
-
-/** The endpoint's description with other ports, into the store and the kernel. */
-async function apply(endpoint: Endpoint, record: EndpointRecord): Promise<void> {
-  const before = endpoint.record
-  const next = { ...record, ...(await describeEndpoint(endpoint, record, endpoint.sandbox!)) }
-  await keep(endpoint, next)
-  try {
-    await endpoint.core.engine.apply(new Map([[ownerOf(next), next.description]]))
-  } catch (error) {
-    await keep(endpoint, before)
-    throw error
-  }
-}
-
-async function keep(endpoint: Endpoint, record: EndpointRecord): Promise<void> {
-  await save(endpoint.core, [record])
-  endpoint.record = record
-  endpoint.core.events.emit('endpoint:change', { endpoint, network: endpoint.network })
-}

@@ -25,6 +25,7 @@ export async function recover(core: Core): Promise<void> {
   await collectGarbage(core)
   await serveAgain(core)
   await holdPorts(core)
+  core.leases.resume()
 }
 
 /** Builds the objects from their records, and takes it that the kernel holds what they describe. */
@@ -44,6 +45,7 @@ async function leaveLostNamespaces(core: Core): Promise<void> {
     const { namespace, owned } = sandbox.record
     if (owned || namespace === 'host' || (await exists(core, namespace))) continue
     for (const endpoint of sandbox.endpoints) {
+      await core.leases.release(endpoint, sandbox)
       endpoint.record = withoutSandbox(endpoint.record)
       sandbox.joined.delete(endpoint)
       await save(core, [endpoint.record])

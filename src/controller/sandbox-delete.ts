@@ -15,6 +15,7 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     sandbox.record = { ...record, phase: 'deleting' }
     await save(core, [sandbox.record])
     await core.names.removeSandbox(sandbox)
+    await Promise.all(endpoints.map((endpoint) => core.leases.release(endpoint, sandbox)))
     const changes: Changes = new Map([[ownerOf(record), undefined]])
     for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
     await core.engine.apply(changes)

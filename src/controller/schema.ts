@@ -60,6 +60,19 @@ const SCHEMAS = {
     addresses: v.array(
       v.strictObject({ pool: v.string(), address: v.string(), family, gateway: v.optional(v.string()), static: v.boolean() }),
     ),
+    leases: v.optional(
+      v.array(
+        v.strictObject({
+          pool: v.string(),
+          family,
+          static: v.boolean(),
+          address: v.string(),
+          gateway: v.optional(v.string()),
+          expires: v.optional(v.number()),
+          data: v.optional(texts),
+        }),
+      ),
+    ),
     linkLocal: v.array(v.string()),
     mac: v.string(),
     wantedInterfaceName: v.optional(v.string()),

@@ -1,0 +1,48 @@
+import { CnmError } from '../contracts/errors.js'
+
+const HOOK_LIMIT_MS = 60_000
+
+/**
+ * Runs a hook that somebody else wrote: limited in time, ended early by `outer`, its failures turned into CnmErrors.
+ *
+ * @param who for error messages: `driver bridge`, `IPAM driver dhcp`
+ * @param what name of the hook
+ * @throws CnmError ERR_CNM_TIMEOUT, ERR_CNM_ABORTED, ERR_CNM_DRIVER_FAILED; CnmErrors of the hook as they are
+ */
+export async function limitedHook<T>(
+  who: string,
+  what: string,
+  body: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
+): Promise<T> {
+  const limit = new AbortController()
+  const signal = outer === undefined ? limit.signal : AbortSignal.any([limit.signal, outer])
+  let fail!: (reason: unknown) => void
+  const ended = new Promise<never>((_, reject) => (fail = reject))
+  const onAbort = (): void => fail(aborted(who, what, limit.signal.aborted, signal.reason))
+  const timer = setTimeout(() => limit.abort(), HOOK_LIMIT_MS)
+  timer.unref()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (signal.aborted) onAbort()
+    return await Promise.race([body(signal), ended])
+  } catch (error) {
+    throw hookFailure(who, what, error)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+    ended.catch(() => undefined)
+  }
+}
+
+/** What a failed hook is to the user. */
+export function hookFailure(who: string, what: string, error: unknown): CnmError {
+  if (error instanceof CnmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new CnmError('ERR_CNM_DRIVER_FAILED', `${who}: ${what}: ${message}`, { cause: error })
+}
+
+function aborted(who: string, what: string, tooLong: boolean, reason: unknown): CnmError {
+  if (tooLong) return new CnmError('ERR_CNM_TIMEOUT', `${who}: ${what} took longer than ${HOOK_LIMIT_MS / 1000} s`)
+  return new CnmError('ERR_CNM_ABORTED', `${who}: ${what}: aborted`, { cause: reason })
+}
