@@ -12,5 +12,5 @@ import type { KernelObject } from './kernel-objects.js'
  */
 export type Description = readonly KernelObject[]
 
-/** Who wants an object: `network/<id>`, `endpoint/<id>`, `sandbox/<id>`. */
+/** Who wants an object: `network/<id>`, `network/<id>/<part>`, `endpoint/<id>`, `sandbox/<id>`. */
 export type Owner = string

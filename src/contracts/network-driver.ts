@@ -97,8 +97,18 @@ export interface DriverContext {
   readonly instance: string
   /** Directory for files of this driver; made on first use, mode 0700. */
   readonly directory: string
-  /** The description of this network or endpoint is out of date: ask for a new one and apply the difference. */
-  changed(id: string): void
+  /**
+   * The description of this network or endpoint is out of date: the core asks for a new one, and brings the kernel from
+   * the old to the new in one transaction. Of a network, its endpoints and the list of its parts are asked for too.
+   *
+   * With `part`, only that part of the network is ({@link NetworkDriver.part}): the cost is that of the part, however many
+   * others there are. Parts that change together are applied together.
+   *
+   * May be called at any time, from `start` on and as often as one likes: calls that meet are answered once, after
+   * whatever else is being done with the object. Never throws; a description that cannot be made or applied becomes a
+   * `warning` event, the kernel keeps the old one, and it is tried again.
+   */
+  changed(id: string, part?: string): void
   /** The networks of this driver that exist or are being made, so that {@link NetworkDriver.beforeCreate} can refuse what two cannot share. */
   networks(): readonly NetworkView[]
   /** Something the user should know; becomes a `warning` event. */
@@ -172,6 +182,17 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */
   endpoint(endpoint: EndpointView<E>, network: NetworkView<N>, host: HostFacts): Description
+  /**
+   * Names of the parts that a network consists of besides {@link network}, for what comes and goes in large numbers while
+   * the network stays: one part for each remote endpoint, with its FDB entry and its neighbour, say. Each part is kept
+   * and applied by itself, so that a change costs what that part costs. Asked when the network is made, when a controller
+   * opens, and after `changed(id)`. Names are 1 to 128 letters, digits and `._:-`.
+   *
+   * Several parts may describe the same object in the same words, like any owners: it goes with the last of them.
+   */
+  parts?(network: NetworkView<N>): Iterable<string>
+  /** What must exist for one part; empty when there is no such part any more. Needed with {@link parts}. */
+  part?(network: NetworkView<N>, part: string, host: HostFacts): Description
   /**
    * How often the addresses of an endpoint that has just joined are announced to its neighbours (gratuitous ARP,
    * unsolicited neighbour advertisements). Without it: never. The core asks the kernel to announce by setting the

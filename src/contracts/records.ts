@@ -10,9 +10,10 @@ import type { JsonValue } from './store.js'
 
 /**
  * Where an object is in its life. `description` is what the kernel holds in phase `ready` (what a sandbox wants follows
- * from its own record and its endpoints'). In the others it is what may be there in part: a start-up finds out, and
- * finishes `leaving` and `deleting`, and undoes `creating` and `joining`. An endpoint that is made and joined in one go
- * is `creating` to the end of that.
+ * from its own record and its endpoints'), `previous` what it may hold of the description before while a new one is
+ * being applied. In the other phases, `description` is what may be there in part: a start-up finds out, and finishes
+ * `leaving` and `deleting`, and undoes `creating` and `joining`. An endpoint that is made and joined in one go is
+ * `creating` to the end of that.
  */
 export type Phase = 'creating' | 'joining' | 'ready' | 'leaving' | 'deleting'
 
@@ -53,6 +54,18 @@ export interface NetworkRecord {
   template?: JsonValue
   state?: JsonValue
   description: Description
+  previous?: Description
+}
+
+/** A part of a network that its driver describes by itself. */
+export interface PartRecord {
+  kind: 'part'
+  version: 1
+  network: string
+  name: string
+  /** Empty: the part is about to go. */
+  description: Description
+  previous?: Description
 }
 
 export interface EndpointAddressRecord {
@@ -119,6 +132,7 @@ export interface EndpointRecord {
   /** Without default routes: those are {@link gateways}, from which the sandbox takes one per family. */
   description: Description
   gateways: RouteObject[]
+  previous?: Description
 }
 
 export interface SandboxRecord {
@@ -146,4 +160,5 @@ export interface AnyRecord {
   network: NetworkRecord
   endpoint: EndpointRecord
   sandbox: SandboxRecord
+  part: PartRecord
 }

@@ -43,7 +43,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     super()
     this.#core = core
     this.#close = close
-    events.to = this
+    handOver(events, this)
     this.networks = view(core.networks, (network) => network.endpoints.length === 0 && !network.configOnly)
     this.sandboxes = view(core.sandboxes, (sandbox) => sandbox.endpoints.length === 0)
   }
@@ -53,7 +53,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    * @throws CnmError ERR_CNM_INSTANCE_LOCKED naming the holder, ERR_CNM_NOT_PERMITTED, ERR_CNM_STORE_CORRUPT
    */
   static async open(options: ControllerOptions = {}): Promise<Controller> {
-    const events: Forwarding = { to: undefined }
+    const events: Forwarding = { to: undefined, early: [] }
     const { core, close } = await openCore(options, (name, ...event) => tell(events, name, event))
     return new Controller(core, events, close)
   }
@@ -79,7 +79,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   plan<T>(work: (controller: Controller) => Promise<T>): Promise<Plan<T>> {
     this.#core.alive()
-    return planOn(this.#core, (shadow) => work(new Controller(shadow, { to: undefined }, async () => undefined)))
+    return planOn(this.#core, (shadow) => work(new Controller(shadow, { to: undefined, early: [] }, async () => undefined)))
   }
 
   /** Every difference between what should be in the kernel and what is there; nothing when all is well. */
@@ -116,15 +116,24 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 }
 
-/** Where the core's events go; they begin before the controller exists. */
+/** Where the core's events go. Those of the opening wait until whoever opens has had the chance to listen. */
 interface Forwarding {
   to: Controller | undefined
+  early: (() => void)[]
+}
+
+function handOver(events: Forwarding, controller: Controller): void {
+  setImmediate(() => {
+    events.to = controller
+    for (const tellNow of events.early.splice(0)) tellNow()
+  })
 }
 
 /** A listener that throws is its owner's affair: the operation that told it goes on. */
 function tell<K extends keyof ControllerEvents>(events: Forwarding, name: K, event: ControllerEvents[K]): void {
+  if (events.to === undefined) return void events.early.push(() => tell(events, name, event))
   try {
-    ;(events.to as { emit: Emit } | undefined)?.emit(name, ...event)
+    ;(events.to as { emit: Emit }).emit(name, ...event)
   } catch (error) {
     queueMicrotask(() => {
       throw error

@@ -2,7 +2,7 @@ import type { Description, Owner } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
 import type { IpamDriver } from '../contracts/ipam-driver.js'
 import type { HostFacts } from '../contracts/network-driver.js'
-import type { AnyRecord } from '../contracts/records.js'
+import type { AnyRecord, PartRecord } from '../contracts/records.js'
 import type { JsonValue, Store, StoreChange } from '../contracts/store.js'
 import type { Engine } from '../engine/engine.js'
 import type { Kernel } from '../kernel/index.js'
@@ -12,8 +12,10 @@ import type { Endpoint } from './endpoint.js'
 import type { ControllerEvents } from './events.js'
 import type { Leases } from './leases.js'
 import type { NameService } from './name-service.js'
+import type { HostLinks } from './host-links.js'
 import type { Network } from './network.js'
 import type { Ports } from './ports.js'
+import type { Redescriptions } from './redescriptions.js'
 import type { Sandbox } from './sandbox.js'
 import type { Serial } from './serial.js'
 
@@ -35,6 +37,8 @@ export interface Core {
   readonly names: NameService
   readonly leases: Leases
   readonly serial: Serial
+  readonly redescriptions: Redescriptions
+  readonly hostLinks: HostLinks
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>
   readonly endpoints: Map<string, Endpoint>
@@ -46,10 +50,14 @@ export interface Core {
   hostFacts(links: readonly string[]): Promise<HostFacts>
 }
 
-type StoredRecord = AnyRecord[keyof AnyRecord]
+export type StoredRecord = AnyRecord[keyof AnyRecord]
 
-export const recordKey = (record: Pick<StoredRecord, 'kind' | 'id'>): string => `${record.kind}/${record.id}`
-export const ownerOf = (record: Pick<StoredRecord, 'kind' | 'id'>): Owner => `${record.kind}/${record.id}`
+type Named = Pick<Exclude<StoredRecord, PartRecord>, 'kind' | 'id'> | Pick<PartRecord, 'kind' | 'network' | 'name'>
+
+export const recordKey = (record: Named): string =>
+  record.kind === 'part' ? `part/${record.network}/${record.name}` : `${record.kind}/${record.id}`
+export const ownerOf = (record: Named): Owner =>
+  record.kind === 'part' ? `network/${record.network}/${record.name}` : `${record.kind}/${record.id}`
 
 export const putRecord = (record: StoredRecord): StoreChange => ({ put: recordKey(record), value: record as unknown as JsonValue })
 

@@ -124,7 +124,7 @@ export async function releasePorts(endpoint: Endpoint, left: EndpointRecord): Pr
 
 /** The record of the endpoint when it is in no sandbox. */
 export function withoutSandbox(record: EndpointRecord): EndpointRecord {
-  const { sandbox: _sandbox, interfaceName: _name, state: _state, ...rest } = record
+  const { sandbox: _sandbox, interfaceName: _name, state: _state, previous: _previous, ...rest } = record
   return { ...rest, phase: 'ready', addresses: withoutLeased(record), ports: [], description: [], gateways: [] }
 }
 

@@ -84,6 +84,12 @@ export class GuardedDriver {
   endpoint(endpoint: EndpointView, network: NetworkView, host: HostFacts): Description {
     return this.#call('endpoint', () => this.#driver.endpoint(endpoint, network, host))
   }
+  parts(network: NetworkView): Iterable<string> {
+    return this.#call('parts', () => this.#driver.parts?.(network) ?? [])
+  }
+  part(network: NetworkView, part: string, host: HostFacts): Description {
+    return this.#call('part', () => this.#driver.part?.(network, part, host) ?? [])
+  }
   async beforeCreate(network: NetworkView, host: HostFacts, signal?: AbortSignal): Promise<JsonValue | undefined> {
     const result = await this.#hook('beforeCreate', async (limit) => this.#driver.beforeCreate?.(network, host, limit), signal)
     return result ?? undefined

@@ -6,11 +6,11 @@ import { routedPrefixes } from './host-facts.js'
 import { checkName, newId } from './identifiers.js'
 import { Network } from './network.js'
 import type { NetworkOptions } from './options.js'
-import { resolvePlaces } from './places.js'
 import { asksForIPv6, takePools } from './pools.js'
+import { describeNetwork, partReplacements } from './redescribe.js'
 import { undoable, type Undo } from './undo.js'
 import { validNetwork } from './validation.js'
-import { driverOptions, networkView } from './views.js'
+import { driverOptions } from './views.js'
 
 /** Makes a network: addresses, record, kernel, in this order; whole or not at all. */
 export async function createNetwork(core: Core, input: NetworkOptions): Promise<Network> {
@@ -22,7 +22,7 @@ export async function createNetwork(core: Core, input: NetworkOptions): Promise<
     core.networks.reserve(options.name)
     undo.push(() => core.networks.release(options.name))
     const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo)
-    core.networks.add(network)
+    if (options.configOnly) core.networks.add(network)
     core.names.addNetwork(network)
     core.events.emit('network:create', { network })
     return network
@@ -38,6 +38,8 @@ async function createReal(core: Core, options: NetworkOptions, undo: Undo): Prom
     })
   }
   const record = newRecord(options, driver.name)
+  const network = new Network(core, record, driver, parsed)
+  undo.push(() => core.hostLinks.forget(network))
   await core.serial.run([`network/${record.id}`], async () => {
     if (driver.capabilities.addresses) {
       const ipam = ipamDriver(core, record.ipamDriver)
@@ -48,24 +50,24 @@ async function createReal(core: Core, options: NetworkOptions, undo: Undo): Prom
         field: 'ipam.pools',
       })
     }
-    const view = networkView(record, parsed)
-    const facts = await core.hostFacts(driver.hostLinks(view))
-    record.state = await driver.beforeCreate(view, facts, options.signal)
-    undo.push(() => driver.afterDelete(networkView(record, parsed)))
+    record.state = await driver.beforeCreate(network.view(), await network.facts(), options.signal)
+    undo.push(() => driver.afterDelete(network.view()))
     abortable(options.signal, `network ${record.name}`)
-    record.description = resolvePlaces(driver.network(networkView(record, parsed), facts), {
-      instance: core.instance,
-      driver: driver.name,
-      networkId: record.id,
-    })
-    await save(core, [record])
-    undo.push(() => save(core, [], [record]))
-    await core.engine.apply(new Map([[ownerOf(record), record.description]]))
-    undo.push(() => core.engine.apply(new Map([[ownerOf(record), undefined]])))
-    record.phase = 'ready'
-    await save(core, [record])
+    record.description = await describeNetwork(network)
+    const parts = (await partReplacements(network, driver.parts(network.view()))).map(({ after }) => after!)
+    await save(core, [record, ...parts])
+    undo.push(() => save(core, [], [record, ...parts]))
+    const owners = [record, ...parts]
+    await core.engine.apply(new Map(owners.map((owner) => [ownerOf(owner), owner.description])))
+    undo.push(() => core.engine.apply(new Map(owners.map((owner) => [ownerOf(owner), undefined]))))
+    network.forgetFacts()
+    network.record = { ...record, phase: 'ready' }
+    await save(core, [network.record])
+    for (const part of parts) network.parts.set(part.name, part)
+    // From here on the driver can say that something about it has changed.
+    core.networks.add(network)
   })
-  return new Network(core, record, driver, parsed)
+  return network
 }
 
 async function createTemplate(core: Core, options: NetworkOptions): Promise<Network> {

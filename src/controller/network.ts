@@ -1,13 +1,13 @@
 import { CnmError } from '../contracts/errors.js'
 import type { HostFacts, NetworkView } from '../contracts/network-driver.js'
-import type { NetworkRecord, SandboxRecord } from '../contracts/records.js'
-import { ipamDriver, ownerOf, save, type Core } from './core.js'
+import type { NetworkRecord, PartRecord, SandboxRecord } from '../contracts/records.js'
+import type { Core } from './core.js'
 import { createEndpoint } from './endpoint-create.js'
 import type { Endpoint } from './endpoint.js'
 import type { GuardedDriver } from './guarded-driver.js'
 import { inspectNetwork, type NetworkInspection } from './inspect.js'
+import { deleteNetwork } from './network-delete.js'
 import type { EndpointOptions, OperationOptions } from './options.js'
-import { givePoolsBack } from './pools.js'
 import { networkView } from './views.js'
 
 /**
@@ -18,13 +18,15 @@ export class Network {
   /** @internal */
   readonly core: Core
   /** @internal */
-  readonly record: NetworkRecord
+  record: NetworkRecord
   /** @internal */
   readonly guardedDriver: GuardedDriver
   /** @internal the driver's options, parsed */
   readonly driverOptions: unknown
   /** @internal by name; `undefined` while one is being made */
   readonly endpointsByName = new Map<string, Endpoint | undefined>()
+  /** @internal what the driver describes part by part, by name */
+  readonly parts = new Map<string, PartRecord>()
   #facts: HostFacts | undefined
 
   /** @internal */
@@ -83,24 +85,8 @@ export class Network {
    * Removes the network and gives its addresses back.
    * @throws CnmError ERR_CNM_NETWORK_IN_USE while it has endpoints, naming them
    */
-  async delete(options: OperationOptions = {}): Promise<void> {
-    const { core, record } = this
-    core.alive()
-    await core.serial.run([`network/${record.id}`], async () => {
-      if (core.networks.find(record.id) !== this) return
-      this.#refuseInUse()
-      record.phase = 'deleting'
-      await save(core, [record])
-      await core.engine.apply(new Map([[ownerOf(record), undefined]]))
-      await this.guardedDriver.afterDelete(this.view())
-      if (this.guardedDriver.capabilities.addresses && !record.configOnly)
-        await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
-      await save(core, [], [record])
-      core.networks.remove(this)
-      core.names.removeNetwork(this)
-    })
-    core.events.emit('network:delete', { network: this })
-    void options
+  delete(_options: OperationOptions = {}): Promise<void> {
+    return deleteNetwork(this)
   }
 
   /** Plain data in the shape of `docker network inspect`. */
@@ -115,7 +101,16 @@ export class Network {
 
   /** @internal what the driver knows of the host; read once, and again after {@link forgetFacts} */
   async facts(): Promise<HostFacts> {
-    this.#facts ??= await this.core.hostFacts(this.guardedDriver.hostLinks(this.view()))
+    if (this.#facts === undefined) {
+      const names = this.guardedDriver.hostLinks(this.view())
+      const facts = await this.core.hostFacts(names)
+      this.core.hostLinks.note(this, names, facts)
+      this.#facts = facts
+    }
+    return this.#facts
+  }
+  /** @internal what was read last */
+  get knownFacts(): HostFacts | undefined {
     return this.#facts
   }
   /** @internal */
@@ -134,21 +129,6 @@ export class Network {
     const reason = hostStack ? `sandbox ${sandbox.name} is the host's own stack` : `only a sandbox that is the host's own stack can join it`
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${this.name} (driver ${this.driver}): ${reason}`, {
       object: `network ${this.name}`,
-    })
-  }
-
-  #refuseInUse(): void {
-    const { core, record } = this
-    if (this.endpointsByName.size > 0) {
-      const names = [...this.endpointsByName.keys()].join(', ')
-      throw new CnmError('ERR_CNM_NETWORK_IN_USE', `network ${record.name} has endpoints: ${names}`, { object: `network ${record.name}` })
-    }
-    if (!record.configOnly) return
-    const users = core.networks.list().filter((network) => network.record.configFrom === record.name)
-    if (users.length === 0) return
-    const names = users.map(({ name }) => name).join(', ')
-    throw new CnmError('ERR_CNM_NETWORK_IN_USE', `configuration network ${record.name} is in use by ${names}`, {
-      object: `network ${record.name}`,
     })
   }
 }

@@ -12,14 +12,17 @@ import type { Core, Emit } from './core.js'
 import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
+import { HostLinks } from './host-links.js'
 import { readHostFacts } from './host-facts.js'
 import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
+import { Redescriptions } from './redescriptions.js'
 import { recover } from './recover.js'
 import { Serial } from './serial.js'
 import { Undo } from './undo.js'
 import { check } from './validation.js'
+import { Watch } from './watch.js'
 
 export interface ControllerOptions {
   /** Where records are kept; made with mode 0700. Default `/var/lib/libcnm`. */
@@ -36,6 +39,11 @@ export interface ControllerOptions {
   defaultPools?: readonly { base: string; size: number }[]
   /** Options for new networks, by driver, where the caller gives none. */
   defaultNetworkOptions?: Record<string, Record<string, string>>
+  /**
+   * Follow the host: when its links or default routes change, networks that depend on them are described anew. Default
+   * true. Needs the program's main thread; in a worker a warning says that nothing is followed.
+   */
+  watch?: boolean
   signal?: AbortSignal
 }
 
@@ -47,6 +55,7 @@ const fields = v.strictObject({
   ipam: v.optional(v.array(v.any())),
   defaultPools: v.optional(v.array(v.strictObject({ base: v.string(), size: v.number() }))),
   defaultNetworkOptions: v.optional(v.record(v.string(), v.record(v.string(), v.string()))),
+  watch: v.optional(v.boolean()),
   signal: v.optional(v.instance(AbortSignal)),
 })
 
@@ -65,6 +74,8 @@ export async function openCore(options: ControllerOptions, emit: Emit): Promise<
     const store = options.store ?? (await openStore(directory))
     if (options.store === undefined) undo.push(() => store.close())
     const core = await assemble({ options, instance, directory, kernel, store, emit, undo })
+    const watch = await openWatch(core, options.watch)
+    undo.push(() => watch?.close())
     await recover(core)
     return { core, close: () => closeCore(core, undo) }
   } catch (error) {
@@ -88,7 +99,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
   const drivers = new DriverRegistry([...builtInDrivers(), ...((options.drivers ?? []) as DriverSource[])], (driver) => ({
     instance,
     directory: join(directory, 'drivers', driver),
-    changed: () => undefined,
+    changed: (id, part) => core.redescriptions.changed(id, part),
     networks: () =>
       core.networks
         .list()
@@ -121,6 +132,10 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     get leases() {
       return leases
     },
+    get redescriptions() {
+      return redescriptions
+    },
+    hostLinks: new HostLinks(),
     serial: new Serial(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
@@ -134,12 +149,26 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     hostFacts: (links) => readHostFacts(kernel, instance, links),
   }
   const names = new NameService(core)
+  const redescriptions = new Redescriptions(core)
   undo.push(() => names.close())
   const leases = new Leases(core)
   undo.push(() => leases.close())
+  undo.push(() => redescriptions.close())
   undo.push(() => core.ports.close())
   undo.push(() => (closed = true))
   return core
+}
+
+/** Before anything is read of the kernel, so that nothing happens unseen in between. */
+async function openWatch(core: Core, wanted: boolean | undefined): Promise<Watch | undefined> {
+  if (wanted === false) return undefined
+  try {
+    return await Watch.open(core)
+  } catch (error) {
+    if (wanted === true) throw error
+    core.events.emit('warning', { message: `the kernel is not watched: ${error instanceof Error ? error.message : String(error)}` })
+    return undefined
+  }
 }
 
 async function openStore(directory: string): Promise<Store> {
@@ -148,6 +177,7 @@ async function openStore(directory: string): Promise<Store> {
 }
 
 async function closeCore(core: Core, undo: Undo): Promise<void> {
+  await core.redescriptions.close()
   await core.serial.idle()
   throwAll(await undo.run())
 }

@@ -5,6 +5,7 @@ import { memory } from '../store/memory.js'
 import { builtInIpam } from './built-in.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core } from './core.js'
+import { HostLinks } from './host-links.js'
 import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
@@ -56,6 +57,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     names: new SilentNames(core),
     leases: new NoLeases(core),
     serial: new Serial(),
+    hostLinks: new HostLinks(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map(),

@@ -1,7 +1,8 @@
 import { CnmError } from '../contracts/errors.js'
 import type { PortView, Publishing } from '../contracts/network-driver.js'
 import type { EndpointRecord } from '../contracts/records.js'
-import { changeJoined, keepEndpoint, keysOf } from './endpoint-change.js'
+import { changeJoined, keepEndpoint } from './endpoint-change.js'
+import { serialised } from './endpoint-serial.js'
 import type { Endpoint } from './endpoint.js'
 import type { PortOptions } from './options.js'
 import type { PortOwner } from './ports.js'
@@ -29,7 +30,7 @@ export function refusePorts(
 export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptions[]): Promise<PortView[]> {
   const { core } = endpoint
   refusePorts(endpoint.name, ports, endpoint.network.guardedDriver)
-  return core.serial.run(keysOf(endpoint), async () => {
+  return serialised(endpoint, async () => {
     const wantedPorts = [...endpoint.record.wantedPorts, ...ports]
     if (endpoint.record.sandbox === undefined) {
       await keepEndpoint(endpoint, { ...endpoint.record, wantedPorts })
@@ -51,7 +52,7 @@ export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptio
 /** Withdraws published ports of a joined endpoint. @throws CnmError ERR_CNM_PORT_NOT_FOUND */
 export async function unpublishPorts(endpoint: Endpoint, selections: readonly PortSelection[]): Promise<void> {
   const { core } = endpoint
-  await core.serial.run(keysOf(endpoint), async () => {
+  await serialised(endpoint, async () => {
     const owner = portOwner(endpoint)
     const leaving = core.ports.find(owner, selections)
     const ports = endpoint.record.ports.filter((port) => !leaving.some((other) => same(other, port)))

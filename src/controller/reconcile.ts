@@ -1,16 +1,19 @@
-import { asFound, check, type Deviation } from '../engine/check.js'
-import type { Owner } from '../contracts/description.js'
+import type { KernelObject } from '../contracts/kernel-objects.js'
+import { asFound, compare, type Deviation } from '../engine/check.js'
+import { identity } from '../engine/identity.js'
 import type { Core } from './core.js'
 
 /**
- * Puts right what differs between what is wanted and what the kernel holds. Returns what was found.
+ * Puts right what differs between what is wanted and what the kernel holds, in one transaction. Returns what was found.
  *
- * @param leaving owners whose objects are about to be removed anyway: what they have lost is not made again
+ * @param leftovers what interrupted operations may have left in the kernel: removed, unless it is wanted
  */
-export async function reconcile(core: Core, leaving: ReadonlySet<Owner> = new Set()): Promise<Deviation[]> {
-  const deviations = await check(core.engine, core.kernel)
-  for (const deviation of deviations) core.engine.observe(deviation.object, asFound(deviation))
-  const wanted = deviations.filter(({ owners }) => owners.some((owner) => !leaving.has(owner)))
-  if (wanted.length > 0) await core.engine.settle(wanted.map(({ object }) => object))
+export async function reconcile(core: Core, leftovers: readonly KernelObject[] = []): Promise<Deviation[]> {
+  const { engine, kernel, instance } = core
+  const { deviations, left } = await compare(engine, kernel, { leftovers, instance })
+  for (const deviation of deviations) engine.observe(deviation.object, asFound(deviation))
+  for (const object of left) engine.observe(identity(object), object)
+  const differing = [...deviations.map(({ object }) => object), ...left.map(identity)]
+  if (differing.length > 0) await engine.settle(differing)
   return deviations
 }

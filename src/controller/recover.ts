@@ -1,4 +1,5 @@
 import type { Description, Owner } from '../contracts/description.js'
+import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
 import { canonical } from '../engine/canonical.js'
 import { collectGarbage } from './collect.js'
@@ -10,42 +11,54 @@ import { finishInterrupted } from './finish-interrupted.js'
 import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
 import { reconcile } from './reconcile.js'
+import { everythingOf, withoutPrevious, type Described } from './replace-descriptions.js'
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
 import { driverOptions } from './views.js'
 
 /**
- * After a start: builds the objects from their records, undoes or finishes what was interrupted, makes again what the
- * kernel has lost, and frees what nobody owns.
+ * After a start: builds the objects from their records, makes again what the kernel has lost, removes what interrupted
+ * operations left in it and finishes them, and frees what nobody owns.
  */
 export async function recover(core: Core): Promise<void> {
-  await rebuild(core, () => leaveLostNamespaces(core))
-  await reconcile(core, interrupted(core))
+  const leftovers = await rebuild(core, () => leaveLostNamespaces(core))
+  await reconcile(core, leftovers)
+  await forgetPrevious(core)
   await finishInterrupted(core)
   await collectGarbage(core)
   await serveAgain(core)
   await holdPorts(core)
   core.leases.resume()
+  core.redescriptions.begin()
+  for (const { id, configOnly } of core.networks) if (!configOnly) core.redescriptions.changed(id)
 }
 
-/** Builds the objects from their records, and takes it that the kernel holds what they describe. */
-export async function rebuild(core: Core, beforeAdoption: () => Promise<void> = async () => undefined): Promise<void> {
+/**
+ * Builds the objects from their records, and takes it that the kernel holds what those describe that nobody was at work
+ * on. Returns what the others may have left in it.
+ */
+export async function rebuild(core: Core, beforeAdoption: () => Promise<KernelObject[]> = async () => []): Promise<KernelObject[]> {
   const records = await readAll(core)
   for (const record of records.network) core.networks.add(await buildNetwork(core, record))
+  for (const record of records.part) core.networks.find(record.network)?.parts.set(record.name, record)
   for (const record of records.sandbox) core.sandboxes.add(new Sandbox(core, record))
   for (const record of records.endpoint) await addEndpoint(core, record)
   if (served(core).length > 0) await core.names.load()
-  await beforeAdoption()
-  core.engine.adopt(descriptions(core))
+  const lost = await beforeAdoption()
+  const { wanted, leftovers } = descriptions(core)
+  core.engine.adopt(wanted)
+  return [...lost, ...leftovers]
 }
 
-/** Somebody else's namespace that is gone: what was joined to it has left; its host side is collected as garbage. */
-async function leaveLostNamespaces(core: Core): Promise<void> {
+/** Somebody else's namespace that is gone: what was joined to it has left. Returns what it may have left on the host. */
+async function leaveLostNamespaces(core: Core): Promise<KernelObject[]> {
+  const left: KernelObject[] = []
   for (const sandbox of core.sandboxes.list()) {
     const { namespace, owned } = sandbox.record
     if (owned || namespace === 'host' || (await exists(core, namespace))) continue
     for (const endpoint of sandbox.endpoints) {
       await core.leases.release(endpoint, sandbox)
+      left.push(...everythingOf(endpoint.record))
       endpoint.record = withoutSandbox(endpoint.record)
       sandbox.joined.delete(endpoint)
       await save(core, [endpoint.record])
@@ -55,6 +68,7 @@ async function leaveLostNamespaces(core: Core): Promise<void> {
     await save(core, [sandbox.record])
     core.events.emit('warning', { message: `sandbox ${sandbox.name}: its namespace ${namespace} is gone`, about: sandbox.id })
   }
+  return left
 }
 
 const exists = (core: Core, namespace: string): Promise<boolean> =>
@@ -96,8 +110,14 @@ async function holdPorts(core: Core): Promise<void> {
 
 async function readAll(core: Core): Promise<{ [K in keyof AnyRecord]: AnyRecord[K][] }> {
   const read = async <K extends keyof AnyRecord>(kind: K): Promise<AnyRecord[K][]> =>
-    (await core.store.list(`${kind}/`)).map((entry) => readRecord(kind, entry)).sort((a, b) => (a.created < b.created ? -1 : 1))
-  return { network: await read('network'), sandbox: await read('sandbox'), endpoint: await read('endpoint') }
+    (await core.store.list(`${kind}/`)).map((entry) => readRecord(kind, entry))
+  const inOrder = <R extends { created: string }>(records: R[]): R[] => records.sort((a, b) => (a.created < b.created ? -1 : 1))
+  return {
+    network: inOrder(await read('network')),
+    sandbox: inOrder(await read('sandbox')),
+    endpoint: inOrder(await read('endpoint')),
+    part: await read('part'),
+  }
 }
 
 async function buildNetwork(core: Core, record: NetworkRecord): Promise<Network> {
@@ -110,19 +130,45 @@ async function addEndpoint(core: Core, record: EndpointRecord): Promise<void> {
   const endpoint = new Endpoint(core, record, network, network.guardedDriver.endpointOptions(driverOptions(record.options)))
   network.endpointsByName.set(record.name, endpoint)
   core.endpoints.set(record.id, endpoint)
-  if (record.sandbox !== undefined) core.sandboxes.get(record.sandbox).joined.add(endpoint)
+  // One that was on its way in or out counts as outside; the kernel is told so before it is finished.
+  if (record.sandbox !== undefined && record.phase === 'ready') core.sandboxes.get(record.sandbox).joined.add(endpoint)
 }
 
-function interrupted(core: Core): Set<Owner> {
-  const all = [...core.networks, ...core.sandboxes, ...core.endpoints.values()]
-  return new Set(all.filter(({ record }) => record.phase !== 'ready').map(({ record }) => ownerOf(record)))
+/** What the kernel should hold for those records that are complete, and what it may hold for the others. */
+function descriptions(core: Core): { wanted: Map<Owner, Description>; leftovers: KernelObject[] } {
+  const wanted = new Map<Owner, Description>()
+  const leftovers: KernelObject[] = []
+  const add = (record: Described, complete: boolean): void => {
+    if (complete) wanted.set(ownerOf(record), record.description)
+    else leftovers.push(...everythingOf(record))
+    leftovers.push(...(record.previous ?? []))
+  }
+  for (const network of core.networks)
+    for (const record of [network.record, ...network.parts.values()]) add(record, network.record.phase === 'ready')
+  for (const { record, sandbox } of core.endpoints.values())
+    if (sandbox !== undefined) add(record, record.phase === 'ready' && sandbox.record.phase === 'ready')
+  for (const sandbox of core.sandboxes) {
+    if (sandbox.record.phase === 'ready') wanted.set(ownerOf(sandbox.record), sandbox.describe())
+    else leftovers.push(...sandbox.describe())
+  }
+  return { wanted, leftovers }
 }
 
-/** What every record says is in the kernel, in whatever phase it is: the interrupted ones are settled afterwards. */
-function descriptions(core: Core): Map<Owner, Description> {
-  const all = new Map<Owner, Description>()
-  for (const { record } of core.networks) all.set(ownerOf(record), record.description)
-  for (const { record } of core.endpoints.values()) if (record.sandbox !== undefined) all.set(ownerOf(record), record.description)
-  for (const sandbox of core.sandboxes) all.set(ownerOf(sandbox.record), sandbox.describe())
-  return all
+/** The kernel has followed the new descriptions, whatever it had done before. */
+async function forgetPrevious(core: Core): Promise<void> {
+  const settled: Described[] = []
+  const gone: Described[] = []
+  for (const network of core.networks) {
+    if (network.record.previous !== undefined) settled.push((network.record = withoutPrevious(network.record)))
+    for (const [name, part] of network.parts) {
+      const rest = withoutPrevious(part)
+      if (part.description.length > 0) network.parts.set(name, rest)
+      else network.parts.delete(name)
+      if (part.description.length === 0) gone.push(part)
+      else if (part.previous !== undefined) settled.push(rest)
+    }
+  }
+  for (const endpoint of core.endpoints.values())
+    if (endpoint.record.previous !== undefined) settled.push((endpoint.record = withoutPrevious(endpoint.record)))
+  if (settled.length + gone.length > 0) await save(core, settled, gone)
 }

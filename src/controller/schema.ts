@@ -8,9 +8,10 @@ import type { StoreEntry } from '../contracts/store.js'
 const texts = v.record(v.string(), v.string())
 const family = v.picklist([4, 6])
 const phase = v.picklist(['creating', 'joining', 'ready', 'leaving', 'deleting'])
+const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 const head = {
   version: v.literal(1),
-  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  id,
   name: v.string(),
   created: v.string(),
   phase,
@@ -49,6 +50,15 @@ const SCHEMAS = {
     template: state,
     state,
     description: objects,
+    previous: v.optional(objects),
+  }),
+  part: v.strictObject({
+    kind: v.literal('part'),
+    version: v.literal(1),
+    network: id,
+    name: v.string(),
+    description: objects,
+    previous: v.optional(objects),
   }),
   endpoint: v.strictObject({
     kind: v.literal('endpoint'),
@@ -85,6 +95,7 @@ const SCHEMAS = {
     state,
     description: objects,
     gateways: objects,
+    previous: v.optional(objects),
   }),
   sandbox: v.strictObject({
     kind: v.literal('sandbox'),
@@ -102,7 +113,12 @@ const SCHEMAS = {
 type Migration = (record: Record<string, unknown>) => Record<string, unknown>
 
 /** From which version to the next one. */
-const MIGRATIONS: Readonly<Record<keyof AnyRecord, Readonly<Record<number, Migration>>>> = { network: {}, endpoint: {}, sandbox: {} }
+const MIGRATIONS: Readonly<Record<keyof AnyRecord, Readonly<Record<number, Migration>>>> = {
+  network: {},
+  endpoint: {},
+  sandbox: {},
+  part: {},
+}
 
 /**
  * The record in a store entry, in the present version.

@@ -2,7 +2,7 @@ import type { FirewallObject } from '../contracts/firewall.js'
 import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
 import { canonical } from './canonical.js'
 import type { Engine } from './engine.js'
-import { identity, type Identity } from './identity.js'
+import { identity, linkOf, type Identity } from './identity.js'
 
 /** One object that is not in the kernel as it should be. */
 export interface Deviation {
@@ -32,10 +32,27 @@ export interface ReadRequest {
 
 /** Compares what is wanted with what the kernel holds. */
 export async function check(engine: Engine, kernel: KernelReader): Promise<Deviation[]> {
+  return (await compare(engine, kernel)).deviations
+}
+
+/** What may be in the kernel without being wanted, and whose links it may be on. */
+export interface Leftovers {
+  leftovers: readonly KernelObject[]
+  instance: string
+}
+
+export interface Comparison {
+  deviations: Deviation[]
+  /** Leftovers that are there, in the words in which they were described. */
+  left: KernelObject[]
+}
+
+/** Like {@link check}; looks for leftovers too. */
+export async function compare(engine: Engine, kernel: KernelReader, search?: Leftovers): Promise<Comparison> {
   const wanted = new Map<Identity, KernelObject>()
   for (const id of engine.wanted.identities()) wanted.set(id, engine.wanted.object(id)!)
-  const requests = readRequests(wanted.values())
-  const dumps = await kernel.read(requests)
+  const unwanted = (search?.leftovers ?? []).filter((object) => !wanted.has(identity(object)))
+  const dumps = await kernel.read(readRequests([...wanted.values(), ...unwanted]))
   const actual = new Map<Identity, KernelObject>()
   for (const dump of dumps) for (const object of dump ?? []) actual.set(identity(object), object)
   // Compiles rules: loaded only when something is compared.
@@ -50,7 +67,22 @@ export async function check(engine: Engine, kernel: KernelReader): Promise<Devia
     const problem = found === undefined ? 'missing' : 'different'
     deviations.push({ object: id, owners: engine.wanted.owners(id), problem, wanted: object, actual: found, fields })
   }
-  return deviations
+  return { deviations, left: search === undefined ? [] : present(unwanted, actual, search.instance) }
+}
+
+/** A link of that name which is not ours is not a leftover, nor is anything on it. */
+function present(leftovers: readonly KernelObject[], actual: ReadonlyMap<Identity, KernelObject>, instance: string): KernelObject[] {
+  const foreign = new Set<string>()
+  for (const object of leftovers) {
+    if (object.kind !== 'link' || object.type === 'existing') continue
+    const found = actual.get(identity(object))
+    if (found?.kind === 'link' && found.alias?.startsWith(`libcnm:${instance}:`) !== true) foreign.add(`${object.at} ${object.name}`)
+  }
+  return leftovers.filter((object) => {
+    if (object.kind === 'mount') return true
+    const link = object.kind === 'link' ? object.name : linkOf(object)
+    return actual.has(identity(object)) && (link === undefined || !foreign.has(`${object.at} ${link}`))
+  })
 }
 
 const isFirewall = (object: KernelObject): object is FirewallObject => object.kind.startsWith('nft-')

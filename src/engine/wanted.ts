@@ -60,11 +60,11 @@ export class Wanted {
     const before = new Map<Owner, Description | undefined>()
     for (const owner of changes.keys()) before.set(owner, this.#description(owner))
     const touched = new Set<Identity>()
-    for (const [owner, description] of changes) this.#replace(owner, description, touched)
     const revert = (): void => {
       for (const [owner, description] of before) this.#replace(owner, description, new Set())
     }
     try {
+      for (const [owner, description] of changes) this.#replace(owner, description, touched)
       for (const id of touched) this.#refuseConflict(id)
     } catch (error) {
       revert()
@@ -79,16 +79,10 @@ export class Wanted {
   }
 
   #replace(owner: Owner, description: Description | undefined, touched: Set<Identity>): void {
-    for (const id of this.#owned.get(owner) ?? []) {
-      touched.add(id)
-      const claims = this.#claims.get(id)!
-      claims.delete(owner)
-      if (claims.size === 0) this.#claims.delete(id)
-    }
-    this.#owned.delete(owner)
-    if (description === undefined) return
+    const before = this.#withdraw(owner)
     const ids = new Set<Identity>()
-    for (const object of description) {
+    if (description !== undefined) this.#owned.set(owner, ids)
+    for (const object of description ?? []) {
       const id = identity(object)
       const claims = this.#claims.get(id) ?? new Map<Owner, Claim>()
       const text = canonical(object)
@@ -97,9 +91,23 @@ export class Wanted {
       claims.set(owner, { object, text })
       this.#claims.set(id, claims)
       ids.add(id)
-      touched.add(id)
+      // What an owner goes on wanting in the same words is no change.
+      if (before.get(id)?.text !== text) touched.add(id)
     }
-    this.#owned.set(owner, ids)
+    for (const id of before.keys()) if (!ids.has(id)) touched.add(id)
+  }
+
+  /** Takes away what an owner has claimed. */
+  #withdraw(owner: Owner): Map<Identity, Claim> {
+    const withdrawn = new Map<Identity, Claim>()
+    for (const id of this.#owned.get(owner) ?? []) {
+      const claims = this.#claims.get(id)!
+      withdrawn.set(id, claims.get(owner)!)
+      claims.delete(owner)
+      if (claims.size === 0) this.#claims.delete(id)
+    }
+    this.#owned.delete(owner)
+    return withdrawn
   }
 
   #refuseConflict(id: Identity): void {
