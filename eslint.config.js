@@ -21,8 +21,8 @@ const NODE_GLOBALS = Object.fromEntries(
     .map((name) => [name, 'readonly']),
 )
 
-/** A folder beside one's own: '../bridge/…' from a driver, but not '../../src/…'. */
-const NEIGHBOURS = { regex: '^\\.\\./[^./]', message: 'A driver imports no other driver.' }
+/** A folder beside one's own: '../bridge/…' from a driver, but not '../../src/…', nor what macvlan and ipvlan have in common. */
+const NEIGHBOURS = { regex: '^\\.\\./(?!parent-device/)[^./]', message: 'A driver imports no other driver.' }
 /** The same from a folder inside a driver. */
 const DISTANT_NEIGHBOURS = { regex: '^\\.\\./\\.\\./[^./]', message: 'A driver imports no other driver.' }
 

@@ -1,5 +1,13 @@
-import { asInteger, asLinkName, parseOptions, type OptionParser, type OptionTable } from '../../src/contracts/index.js'
-import { asAnnouncementInterval, asAnnouncements, asVlan } from './network-options.js'
+import {
+  asAnnouncementInterval,
+  asAnnouncements,
+  asInteger,
+  asLinkName,
+  parseOptions,
+  type OptionParser,
+  type OptionTable,
+} from '../../src/contracts/index.js'
+import { asVlan } from './network-options.js'
 
 /** What the user's options for an endpoint on a bridge network mean. */
 export interface BridgeEndpointOptions {

@@ -1,5 +1,18 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { asBoolean, asInteger, asLinkName, asOneOf, parseOptions, type OptionParser, type OptionTable } from '../../src/contracts/index.js'
+import {
+  asAnnouncementInterval,
+  asAnnouncements,
+  asBoolean,
+  asInteger,
+  asLinkName,
+  asMetric,
+  asMtu,
+  asNegated,
+  asOneOf,
+  parseOptions,
+  type OptionParser,
+  type OptionTable,
+} from '../../src/contracts/index.js'
 import { parsePolicy, type Allowance } from './policy/parse-policy.js'
 
 /**
@@ -81,15 +94,6 @@ export const DEFAULTS: BridgeOptions = {
   announcementInterval: 1000,
 }
 
-const MIN_MTU = 68
-const MAX_MTU = 65535
-const MAX_METRIC = 0xffffffff
-
-/** 0 is what other systems write for "choose it for me". */
-const asMtu: OptionParser<number | 'auto'> = (text) => (text === 'auto' || text === '0' ? 'auto' : asInteger(MIN_MTU, MAX_MTU)(text))
-
-const negated = (text: string): boolean => !asBoolean(text)
-
 /** Marks the default network of the Docker daemon; there is none here, so only its absence can be honoured. */
 const asNotDefault: OptionParser<undefined> = (text) => {
   if (asBoolean(text)) throw new Error('there is no default network here: any network may be named "bridge"')
@@ -127,9 +131,6 @@ const asMark: OptionParser<Mark> = (text) => {
   return { value, mask }
 }
 
-export const asAnnouncements = asInteger(0, 3)
-export const asAnnouncementInterval = asInteger(100, 2000)
-
 /** Every option of the driver under every name it has. */
 export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined }> = {
   'com.docker.network.bridge.name': { to: 'bridge', parse: asLinkName },
@@ -141,8 +142,8 @@ export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined 
   'com.docker.network.bridge.default_bridge': { to: 'default', parse: asNotDefault },
   vrf: { to: 'vrf', parse: asLinkName },
   vlan: { to: 'vlan', parse: asVlan },
-  no_default_route: { to: 'defaultRoute', parse: negated },
-  metric: { to: 'metric', parse: asInteger(0, MAX_METRIC) },
+  no_default_route: { to: 'defaultRoute', parse: asNegated },
+  metric: { to: 'metric', parse: asMetric },
   'com.docker.network.bridge.gateway_mode_ipv4': { to: 'gatewayMode4', parse: asGatewayMode },
   'com.docker.network.bridge.gateway_mode_ipv6': { to: 'gatewayMode6', parse: asGatewayMode },
   'com.docker.network.bridge.enable_ip_masquerade': { to: 'masquerade', parse: asBoolean },

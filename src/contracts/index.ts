@@ -1,4 +1,5 @@
 export * from './errors.js'
+export * from './interface-objects.js'
 export * from './options.js'
 export type * from './description.js'
 export type * from './firewall.js'

@@ -109,7 +109,14 @@ export type LinkObject = LinkCommon &
         broadcastCutoff?: number
       }
     | { type: 'ipvlan'; parent: ParentLink; mode?: 'l2' | 'l3' | 'l3s'; flag?: 'bridge' | 'private' | 'vepa' }
-    | { type: 'vlan'; parent: ParentLink; id: number; protocol?: '802.1Q' | '802.1ad' }
+    | {
+        type: 'vlan'
+        parent: ParentLink
+        id: number
+        protocol?: '802.1Q' | '802.1ad'
+        /** It can be up while its parent is down. */
+        looseBinding?: boolean
+      }
     | { type: 'dummy' }
     | { type: 'ifb' }
     | { type: 'vrf'; table: number }

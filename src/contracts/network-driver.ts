@@ -178,6 +178,13 @@ export interface NetworkDriver<N = unknown, E = unknown> {
    * where the answer depends on options.
    */
   gateway?(options: N, family: 4 | 6, internal: boolean): 'always' | 'if-asked' | 'never'
+  /** Whether a network with these options has no way out, also when nobody asked for an internal one. Without it: no. */
+  internal?(options: N): boolean
+  /**
+   * The MAC of every endpoint's interface, where it is not the endpoint's own to have (that of a parent device). Without
+   * it, or when it returns nothing, each has one of its own. An endpoint that asks for another one is refused.
+   */
+  interfaceMac?(network: NetworkView<N>, host: HostFacts): string | undefined
   /** What must exist while the network does. */
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */

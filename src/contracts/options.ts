@@ -20,6 +20,23 @@ export const asInteger =
     return value
   }
 
+/** For options that switch something off: `no_default_route`. */
+export const asNegated: OptionParser<boolean> = (text) => !asBoolean(text)
+
+const MIN_MTU = 68
+const MAX_MTU = 65535
+const MAX_METRIC = 0xffffffff
+
+/** Bytes. 0 is what other systems write for "choose it for me". */
+export const asMtu: OptionParser<number | 'auto'> = (text) => (text === 'auto' || text === '0' ? 'auto' : asInteger(MIN_MTU, MAX_MTU)(text))
+
+/** Of a route: the lower one counts. */
+export const asMetric: OptionParser<number> = (text) => asInteger(0, MAX_METRIC)(text)
+
+/** How often an endpoint's addresses are announced when it joins, and how many milliseconds apart. */
+export const asAnnouncements: OptionParser<number> = (text) => asInteger(0, 3)(text)
+export const asAnnouncementInterval: OptionParser<number> = (text) => asInteger(100, 2000)(text)
+
 export const asOneOf =
   <const T extends string>(...values: T[]): OptionParser<T> =>
   (text) => {

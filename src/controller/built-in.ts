@@ -6,6 +6,8 @@ import type { DriverSource } from './driver-registry.js'
 export function builtInDrivers(): DriverSource[] {
   return [
     { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() as never },
+    { name: 'macvlan', load: async () => (await import('../../drivers/macvlan/index.js')).macvlan() as never },
+    { name: 'ipvlan', load: async () => (await import('../../drivers/ipvlan/index.js')).ipvlan() as never },
     { name: 'host', load: async () => (await import('../../drivers/host/index.js')).host() as never },
     { name: 'null', load: async () => (await import('../../drivers/null/index.js')).nullDriver() as never },
   ]

@@ -43,7 +43,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
       options: { ...options.options },
       addresses: [],
       linkLocal: read.linkLocal,
-      mac: read.mac ?? newMac(),
+      mac: await chooseMac(network, read.mac),
       wantedInterfaceName: read.interfaceName,
       gatewayPriority: options.gatewayPriority ?? 0,
       sysctls: read.sysctls,
@@ -65,6 +65,14 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
     core.events.emit('endpoint:create', { endpoint, network })
     return endpoint
   })
+}
+
+/** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a MAC where endpoints have none of their own */
+async function chooseMac(network: Network, wanted: string | undefined): Promise<string> {
+  const given = await network.interfaceMac()
+  if (given === undefined) return wanted ?? newMac()
+  if (wanted === undefined || wanted === given) return given
+  throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name}: all of its interfaces have the MAC ${given}`, { field: 'mac' })
 }
 
 function reserveName(network: Network, name: string): void {

@@ -27,6 +27,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       const joining: EndpointRecord = { ...before, phase, sandbox: sandbox.id }
       joining.interfaceName = network.guardedDriver.capabilities.interfaces ? await sandbox.chooseInterfaceName(endpoint) : undefined
       const facts = await network.facts()
+      joining.mac = network.guardedDriver.interfaceMac(network.view(), facts) ?? joining.mac
       joining.state = await network.guardedDriver.beforeJoin(endpoint.view(joining), network.view(), facts, options.signal)
       undo.push(() => network.guardedDriver.afterLeave(endpoint.view(joining), network.view()))
       abortable(options.signal, `endpoint ${endpoint.name}`)

@@ -70,6 +70,14 @@ export class GuardedDriver {
     if (rule === 'unless-internal') return internal ? 'if-asked' : 'always'
     return rule
   }
+  /** Whether networks with these options are internal whatever was asked for. */
+  isInternal(options: unknown): boolean {
+    return this.#call('internal', () => this.#driver.internal?.(options) ?? false)
+  }
+  /** The one MAC of all endpoints, where they have none of their own. */
+  interfaceMac(network: NetworkView, host: HostFacts): string | undefined {
+    return this.#call('interfaceMac', () => this.#driver.interfaceMac?.(network, host))
+  }
   announcements(endpoint: EndpointView, network: NetworkView): Announcements {
     return this.#call('announcements', () => this.#driver.announcements?.(endpoint, network) ?? { count: 0, interval: 0 })
   }

@@ -29,9 +29,10 @@ export async function createNetwork(core: Core, input: NetworkOptions): Promise<
   })
 }
 
-async function createReal(core: Core, options: NetworkOptions, undo: Undo): Promise<Network> {
-  const driver = await core.drivers.get(options.driver ?? 'bridge')
-  const parsed = driver.networkOptions(driverOptions(options.options ?? {}))
+async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promise<Network> {
+  const driver = await core.drivers.get(asked.driver ?? 'bridge')
+  const parsed = driver.networkOptions(driverOptions(asked.options ?? {}))
+  const options = driver.isInternal(parsed) ? { ...asked, internal: true } : asked
   if (driver.capabilities.singleton && core.networks.list().some((network) => network.driver === driver.name)) {
     throw new CnmError('ERR_CNM_NETWORK_EXISTS', `network ${options.name}: only one network of driver ${driver.name} can exist`, {
       field: 'driver',

@@ -118,6 +118,11 @@ export class Network {
     this.#facts = undefined
   }
 
+  /** @internal the MAC of all its endpoints, where they have none of their own */
+  async interfaceMac(): Promise<string | undefined> {
+    return this.guardedDriver.interfaceMac(this.view(), await this.facts())
+  }
+
   /** @internal @throws CnmError when a sandbox may not join */
   refuseSandbox(sandbox: SandboxRecord): void {
     if (this.configOnly)

@@ -32,12 +32,24 @@ export function difference(transitions: readonly Transition[]): Operation[] {
 }
 
 function steps(from: KernelObject | undefined, to: KernelObject | undefined): Operation[] {
-  const create: Operation[] = to === undefined ? [] : [{ do: 'create', object: to }]
+  const create: Operation[] = to === undefined ? [] : creation(to)
   const remove: Operation[] = from === undefined ? [] : [{ do: 'delete', object: from, missing: 'ignore' }]
   if (from === undefined || to === undefined) return [...remove, ...create]
   if (canonical(from) === canonical(to)) return []
   if (from.kind === 'link' && to.kind === 'link' && replacesLink(from, to)) return [...remove, ...create]
   return [{ do: 'change', from, to }]
+}
+
+/** Links onto a network that is somebody else's, who must not be heard before sysctls and addresses say so. */
+const OPENED_LATE: ReadonlySet<LinkObject['type']> = new Set<LinkObject['type']>(['macvlan', 'ipvlan', 'vlan'])
+
+function creation(object: KernelObject): Operation[] {
+  if (object.kind !== 'link' || !OPENED_LATE.has(object.type) || object.up === false) return [{ do: 'create', object }]
+  const down = { ...object, up: false }
+  return [
+    { do: 'create', object: down },
+    { do: 'change', from: down, to: object },
+  ]
 }
 
 /** Whether one link can become the other only by being made anew: what the kernel cannot change on a living link. */

@@ -31,10 +31,13 @@ const LINK_SYSCTL_RANK = 11
 const CONFIGURED_LINK_RANK = 13.5
 const GATEWAY_ROUTE_RANK = 16
 
-/** @param peers inner ends of the veth pairs that the transaction creates, as `place name` */
-function rank(object: KernelObject, peers: ReadonlySet<string>): number {
-  // Described apart from its pair, the inner end is to be changed (opened) once it has its sysctls and addresses.
-  if (object.kind === 'link' && object.type === 'existing' && peers.has(`${object.at} ${object.name}`)) return CONFIGURED_LINK_RANK
+/** @param made links that the transaction creates, and the inner ends of veth pairs, as `place name` */
+function rank(operation: Operation, made: ReadonlySet<string>): number {
+  const object = objectOf(operation)
+  // A link that is made and then changed is to be opened once it has its sysctls and addresses. The inner end of a pair
+  // is described apart from it for that.
+  const opens = object.kind === 'link' && (object.type === 'existing' || operation.do === 'change')
+  if (opens && made.has(`${object.at} ${object.name}`)) return CONFIGURED_LINK_RANK
   if (object.kind === 'sysctl' && linkOf(object) !== undefined) return LINK_SYSCTL_RANK
   // A route through a gateway needs the route to that gateway first.
   if (object.kind === 'route' && (object.gateway !== undefined || object.nextHops !== undefined)) return GATEWAY_ROUTE_RANK
@@ -70,20 +73,24 @@ export function order(operations: readonly Operation[]): Operation[] {
 const reversed = <T>(list: T[]): T[] => list.reverse()
 
 function sorted(operations: Operation[]): Operation[] {
-  const peers = new Set(operations.flatMap((operation) => peerOf(objectOf(operation))))
-  const byRank = operations.map((operation) => ({ operation, rank: rank(objectOf(operation), peers) })).sort((a, b) => a.rank - b.rank)
+  const made = new Set(operations.flatMap(linksMade))
+  const byRank = operations.map((operation) => ({ operation, rank: rank(operation, made) })).sort((a, b) => a.rank - b.rank)
   return afterDependencies(byRank.map(({ operation }) => operation))
 }
 
-const peerOf = (object: KernelObject): string[] =>
-  object.kind === 'link' && object.type === 'veth' ? [`${object.peer.at} ${object.peer.name}`] : []
+function linksMade(operation: Operation): string[] {
+  const object = objectOf(operation)
+  if (object.kind !== 'link' || object.type === 'existing') return []
+  const own = operation.do === 'create' ? [`${object.at} ${object.name}`] : []
+  return object.type === 'veth' ? [...own, `${object.peer.at} ${object.peer.name}`] : own
+}
 
 /** Keeps the order, but moves each link after its master and parent, and each chain after those it jumps to. */
 function afterDependencies(operations: Operation[]): Operation[] {
   const byName = new Map<string, Operation>()
   for (const operation of operations) {
     const name = dependableName(objectOf(operation))
-    if (name !== undefined) byName.set(name, operation)
+    if (name !== undefined && !byName.has(name)) byName.set(name, operation)
   }
   if (byName.size < 2) return operations
   const done = new Set<Operation>()

@@ -2,8 +2,10 @@ import { driverKernelConformance } from 'libcnm/testing'
 import { describe, it } from 'vitest'
 import { bridge } from '../../drivers/bridge/index.js'
 import { host } from '../../drivers/host/index.js'
+import { macvlan } from '../../drivers/macvlan/index.js'
 import { nullDriver } from '../../drivers/null/index.js'
 import type { HostLink } from '../../src/contracts/index.js'
+import { MACVLAN_SAMPLES, UPLINK } from '../drivers/parent-samples.js'
 import { needsPrivileges } from '../tools.js'
 
 const privileged = needsPrivileges() === undefined
@@ -48,3 +50,4 @@ describe('bridge that is there already', () =>
 describe('host', () =>
   driverKernelConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], privileged, describe, it }))
 describe('null', () => driverKernelConformance({ driver: nullDriver, privileged, describe, it }))
+describe('macvlan', () => driverKernelConformance({ driver: macvlan, samples: MACVLAN_SAMPLES, prepare: UPLINK, privileged, describe, it }))

@@ -87,6 +87,11 @@ const DETAILS: Record<string, (data: Json, link: Json, at: Place) => Json> = {
     mode: data.mode,
     flag: data.private === true ? 'private' : data.vepa === true ? 'vepa' : undefined,
   }),
-  vlan: (data, link) => ({ parent: parent(link), id: data.id, protocol: unless(text(data.protocol), '802.1Q') }),
+  vlan: (data, link) => ({
+    parent: parent(link),
+    id: data.id,
+    protocol: unless(text(data.protocol), '802.1Q'),
+    looseBinding: unless(Array.isArray(data.flags) && data.flags.includes('LOOSE_BINDING'), false),
+  }),
   vrf: (data) => ({ table: data.table }),
 }

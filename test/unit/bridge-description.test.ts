@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { bridge } from '../../drivers/bridge/index.js'
-import { linkLocalOf } from '../../drivers/bridge/kernel-names.js'
-import type { KernelObjectKind, ObjectOf } from '../../src/contracts/index.js'
+import { linkLocalOf, type KernelObjectKind, type ObjectOf } from '../../src/contracts/index.js'
 import { endpointView, hostFacts, IPV6, networkView } from '../drivers/views.js'
 
 const driver = bridge()

@@ -1,8 +1,11 @@
 import { describe, it } from 'vitest'
 import { bridge } from '../../drivers/bridge/index.js'
 import { host } from '../../drivers/host/index.js'
+import { ipvlan } from '../../drivers/ipvlan/index.js'
+import { macvlan } from '../../drivers/macvlan/index.js'
 import { nullDriver } from '../../drivers/null/index.js'
 import { driverConformance } from '../../src/testing/driver-conformance.js'
+import { IPVLAN_SAMPLES, MACVLAN_SAMPLES, MACVLAN_VLAN_SAMPLES, PASSTHRU } from '../drivers/parent-samples.js'
 import type { HostLink } from '../../src/contracts/index.js'
 
 const named = { 'com.docker.network.bridge.name': 'br0' }
@@ -33,3 +36,6 @@ describe('bridge', () => {
 describe('bridge without firewall', () => driverConformance({ driver: () => bridge({ firewall: 'none' }), describe, it }))
 describe('host', () => driverConformance({ driver: host, samples: [{ title: 'no options', networkName: 'host' }], describe, it }))
 describe('null', () => driverConformance({ driver: nullDriver, describe, it }))
+describe('macvlan', () =>
+  driverConformance({ driver: macvlan, samples: [...MACVLAN_SAMPLES, ...MACVLAN_VLAN_SAMPLES, PASSTHRU], describe, it }))
+describe('ipvlan', () => driverConformance({ driver: ipvlan, samples: IPVLAN_SAMPLES, describe, it }))

@@ -176,8 +176,8 @@ describe('engine', () => {
     const shared: KernelObject = { kind: 'link', at: 'host', name: 'eth0.100', type: 'vlan', id: 100, parent: { name: 'eth0' } }
     await engine.apply(new Map([['network/2', [shared]]]))
     await engine.apply(new Map([['network/1', [shared]]]))
-    // The alias follows the smallest owner: a change, not a second link.
-    expect(kernel.transactions.map((operations) => operations.map((operation) => operation.do))).toEqual([['create'], ['change']])
+    // It is opened once it is set up. The alias follows the smallest owner: a change, not a second link.
+    expect(kernel.transactions.map((operations) => operations.map((operation) => operation.do))).toEqual([['create', 'change'], ['change']])
     await engine.apply(new Map([['network/1', undefined]]))
     expect(kernel.objects.size).toBe(1)
     await engine.apply(new Map([['network/2', undefined]]))

@@ -1,14 +1,15 @@
-import type {
-  EndpointView,
-  FirewallChain,
-  FirewallElement,
-  FirewallRule,
-  KernelObject,
-  NetworkView,
-  SetShape,
+import {
+  linkLocalOf,
+  type EndpointView,
+  type FirewallChain,
+  type FirewallElement,
+  type FirewallRule,
+  type KernelObject,
+  type NetworkView,
+  type SetShape,
 } from '../../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from '../endpoint-options.js'
-import { bridgeName, linkLocalOf, portName } from '../kernel-names.js'
+import { bridgeName, portName } from '../kernel-names.js'
 import type { BridgeOptions } from '../network-options.js'
 import { concat, drop, is, isIn, meta, payload, rule } from './statements.js'
 

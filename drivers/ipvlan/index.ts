@@ -1,0 +1,2 @@
+export { ipvlan } from './ipvlan.js'
+export type { IpvlanFlag, IpvlanMode, IpvlanOptions } from './network-options.js'

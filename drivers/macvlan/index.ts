@@ -1,0 +1,3 @@
+export { macvlan } from './macvlan.js'
+export type { MacvlanEndpointOptions } from './endpoint-options.js'
+export type { MacvlanMode, MacvlanOptions } from './network-options.js'
