@@ -56,6 +56,8 @@ export const ERROR_CODES = [
   'ERR_CNM_STORE',
   'ERR_CNM_STORE_CONFLICT',
   'ERR_CNM_STORE_CORRUPT',
+  // the cluster
+  'ERR_CNM_CLUSTER_UNREACHABLE',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

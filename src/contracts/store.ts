@@ -69,3 +69,36 @@ export interface Store {
   /** Waits for commits under way. Closing twice is fine. */
   close(): Promise<void>
 }
+
+export interface HoldOptions {
+  /** How long the record outlives the last sign of life of this process. Whole seconds, 2 or more. */
+  seconds: number
+  /** While this process was out of touch, the record went, and another took its place. */
+  lost?(conflict: Error): void
+}
+
+/** A record that is kept while this process lives. */
+export interface Held {
+  /** Lets it go at once. */
+  release(): Promise<void>
+}
+
+/**
+ * A store that several hosts share. Beside what {@link Store} says:
+ *
+ * - When it cannot be reached, everything fails with ERR_CNM_CLUSTER_UNREACHABLE after a limited time. A commit that was
+ *   under way when the connection broke fails so too, and may have been made all the same.
+ * - A watch outlives lost connections. What it cannot be told any more commit by commit (the store forgets its history)
+ *   it is told as one event that leads from what it has seen to what there is: equality, never silent loss.
+ */
+export interface ClusterStore extends Store {
+  readonly scope: 'global'
+  /**
+   * Keeps a record for as long as this process lives and is in touch; it goes by itself some seconds after. If the store has
+   * lost it meanwhile, it is put again. The same value of an earlier life is taken over.
+   * @throws CnmError ERR_CNM_STORE_CONFLICT when another value is there
+   */
+  hold(key: string, value: JsonValue, options: HoldOptions): Promise<Held>
+  /** Tells when touch with the cluster is lost, and when it is there (again), judged by the watches that run. Returns how to end that. */
+  onContact(listener: (inTouch: boolean) => void): () => void
+}
