@@ -1,6 +1,6 @@
 import type { Description, DriverContext, EndpointView, HostFacts, NetworkDriver, NetworkView } from '../../src/contracts/index.js'
 import { decide } from './adoption.js'
-import { describeEndpoint } from './endpoint.js'
+import { announcementsOf, describeEndpoint } from './endpoint.js'
 import { endpointOptions, type BridgeEndpointOptions } from './endpoint-options.js'
 import { describeFirewall } from './firewall/network-elements.js'
 import { describePorts } from './firewall/port-elements.js'
@@ -40,9 +40,9 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
       ...describeEndpoint(endpoint, network, host),
       ...(hasRules(network) ? endpointRules(endpoint, network, host) : []),
     ],
-    announcements: ({ options }, network) => ({
-      count: options.announcements ?? network.options.announcements,
-      interval: options.announcementInterval ?? network.options.announcementInterval,
+    announcements: (endpoint, network) => ({
+      count: announcementsOf(endpoint, network),
+      interval: endpoint.options.announcementInterval ?? network.options.announcementInterval,
     }),
     publishing: (endpoint, network) => publishing(endpoint, network, hasRules(network)),
     async start(given) {

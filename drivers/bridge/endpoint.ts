@@ -22,7 +22,7 @@ export function describeEndpoint(endpoint: Endpoint, network: Network, host: Hos
     ...pair(endpoint, network, host),
     ...bridgePort(endpoint, network, host),
     ...describeVlans(endpoint, network),
-    ...describeInterface(endpoint, network, host, network.options),
+    ...describeInterface(endpoint, network, host, { ...network.options, announcements: announcementsOf(endpoint, network) }),
   ]
 }
 
@@ -60,3 +60,7 @@ function pair(endpoint: Endpoint, network: Network, host: HostFacts): LinkObject
     { kind: 'link', at: 'sandbox', type: 'existing', name, up: true },
   ]
 }
+
+/** How often the addresses are announced. The first time, the kernel does it by itself when the interface goes up. */
+export const announcementsOf = (endpoint: Endpoint, network: Network): number =>
+  endpoint.options.announcements ?? network.options.announcements

@@ -29,7 +29,7 @@ export function describeNetwork(network: Network, host: HostFacts): Description 
 export function describeEndpoint(endpoint: EndpointView, network: Network, host: HostFacts): Description {
   return [
     ipvlanLink({ at: 'sandbox', name: endpoint.interfaceName }, network, host),
-    ...interfaceSysctls(endpoint, host),
+    ...interfaceSysctls(endpoint, host, { announcements: 1 }),
     ...interfaceAddresses(endpoint, linkLocalAddress(endpoint)),
     ...(network.options.mode === 'l2' ? gatewayRoutes(endpoint, network, network.options) : deviceRoutes(endpoint, network)),
     ...(network.options.hostAccess ? describeHostRoutes(endpoint, network, hostLinkName(network, PREFIXES), []) : []),

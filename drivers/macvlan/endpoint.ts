@@ -19,10 +19,12 @@ type Endpoint = EndpointView<MacvlanEndpointOptions>
 /** In mode source: whom the endpoint hears. */
 export const sourcesOf = ({ options }: Endpoint, network: Network): string[] => options.sourceMacs ?? network.options.sourceMacs
 
+export const announcementsOf = ({ options }: Endpoint, network: Network): number => options.announcements ?? network.options.announcements
+
 /** What must exist while an endpoint is joined: a macvlan of the parent in the sandbox, and what makes it usable. */
 export const describeEndpoint = (endpoint: Endpoint, network: Network, host: HostFacts): Description => [
   interfaceOf(endpoint, network, host),
-  ...describeInterface(endpoint, network, host, network.options),
+  ...describeInterface(endpoint, network, host, { ...network.options, announcements: announcementsOf(endpoint, network) }),
   ...describeWayFromHost(endpoint, network, host),
 ]
 

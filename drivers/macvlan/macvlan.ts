@@ -1,7 +1,7 @@
 import type { DriverContext, NetworkDriver, NetworkView } from '../../src/contracts/index.js'
 import { decideParent, describeParent, findParent, parentLinks } from '../parent-device/parent.js'
 import { reportParent } from '../parent-device/report.js'
-import { describeEndpoint } from './endpoint.js'
+import { announcementsOf, describeEndpoint } from './endpoint.js'
 import { endpointOptions, type MacvlanEndpointOptions } from './endpoint-options.js'
 import { describeHostSide } from './host-link.js'
 import { PREFIXES } from './kernel-names.js'
@@ -21,10 +21,10 @@ export function macvlan(): NetworkDriver<MacvlanOptions, MacvlanEndpointOptions>
     interfaceMac: (network, host) => (network.options.mode === 'passthru' ? findParent(network, host)?.mac : undefined),
     network: (network, host) => [...describeParent(network, host, PREFIXES), ...describeHostSide(network, host)],
     endpoint: describeEndpoint,
-    announcements: ({ options }, network) => ({
+    announcements: (endpoint, network) => ({
       // To set the MAC again, which makes the kernel announce, would set the parent's.
-      count: network.options.mode === 'passthru' ? 0 : (options.announcements ?? network.options.announcements),
-      interval: options.announcementInterval ?? network.options.announcementInterval,
+      count: network.options.mode === 'passthru' ? 0 : announcementsOf(endpoint, network),
+      interval: endpoint.options.announcementInterval ?? network.options.announcementInterval,
     }),
     async start(given) {
       context = given

@@ -16,20 +16,30 @@ export interface DefaultRouteOptions {
   metric?: number
 }
 
+export interface InterfaceOptions extends DefaultRouteOptions {
+  /** How often the addresses are announced: with 0 not even by the kernel itself, when the interface goes up. */
+  announcements: number
+}
+
 const has = (endpoint: Endpoint, family: 4 | 6): boolean => endpoint.addresses.some((address) => address.family === family)
 
 /**
  * Takes no advice from routers, announces its addresses, accepts replies that come another way. IPv6 is off where the
  * endpoint has no address of it.
  */
-export function interfaceSysctls(endpoint: Endpoint, host: HostFacts): SysctlObject[] {
+export function interfaceSysctls(
+  endpoint: Endpoint,
+  host: HostFacts,
+  { announcements }: Pick<InterfaceOptions, 'announcements'>,
+): SysctlObject[] {
   const values: Record<string, string> = {}
+  const notify = announcements > 0 ? '1' : '0'
   if (has(endpoint, 4)) {
     // Loose: with several networks, replies to one may arrive through another.
-    Object.assign(values, { 'ipv4/arp_notify': '1', 'ipv4/rp_filter': '2' })
+    Object.assign(values, { 'ipv4/arp_notify': notify, 'ipv4/rp_filter': '2' })
   }
   if (host.ipv6) {
-    const used = { 'ipv6/disable_ipv6': '0', 'ipv6/accept_ra': '0', 'ipv6/ndisc_notify': '1' }
+    const used = { 'ipv6/disable_ipv6': '0', 'ipv6/accept_ra': '0', 'ipv6/ndisc_notify': notify }
     Object.assign(values, has(endpoint, 6) ? used : { 'ipv6/disable_ipv6': '1' })
   }
   return Object.entries(values).map(([name, value]) => {
@@ -67,8 +77,12 @@ export const describeInterface = (
   endpoint: Endpoint,
   network: Pick<NetworkView, 'internal'>,
   host: HostFacts,
-  options: DefaultRouteOptions,
-): Description => [...interfaceSysctls(endpoint, host), ...interfaceAddresses(endpoint), ...gatewayRoutes(endpoint, network, options)]
+  options: InterfaceOptions,
+): Description => [
+  ...interfaceSysctls(endpoint, host, options),
+  ...interfaceAddresses(endpoint),
+  ...gatewayRoutes(endpoint, network, options),
+]
 
 const MAC_DIGITS = 10
 

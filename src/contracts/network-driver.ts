@@ -203,7 +203,8 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   /**
    * How often the addresses of an endpoint that has just joined are announced to its neighbours (gratuitous ARP,
    * unsolicited neighbour advertisements). Without it: never. The core asks the kernel to announce by setting the
-   * interface's own MAC again; the description must switch on arp_notify and ndisc_notify for the interface.
+   * interface's own MAC again; the description must switch on arp_notify and ndisc_notify for the interface. Where the
+   * interface is described by itself, not only as the end of a pair, the kernel has announced once by then.
    */
   announcements?(endpoint: EndpointView<E>, network: NetworkView<N>): Announcements
   /**

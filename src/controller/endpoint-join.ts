@@ -46,8 +46,8 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       const joined: EndpointRecord = { ...joining, phase: 'ready' }
       await save(core, [joined])
       endpoint.record = joined
-      if (resolver !== undefined) await core.names.serve(sandbox, resolver)
-      await core.names.changed(endpoint, sandbox)
+      if (resolver !== undefined) core.names.serve(sandbox, resolver)
+      core.names.changed(endpoint, sandbox)
       await sandbox.environment.refresh()
     }),
   )
@@ -67,7 +67,7 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     await save(core, [leaving])
     await core.leases.release(endpoint, sandbox)
     await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
-    await core.names.changed(endpoint, sandbox)
+    core.names.changed(endpoint, sandbox)
     await sandbox.environment.refresh()
     await releasePorts(endpoint, leaving)
     await network.guardedDriver.afterLeave(endpoint.view(leaving), network.view())

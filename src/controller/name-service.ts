@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { DnsEndpoint, DnsResolver, DnsServer, DnsView, ResolverPorts } from '../../drivers/dns/index.js'
+import type { DnsEndpoint, DnsResolver, DnsServer, DnsView, ResolvConf, ResolverPorts } from '../../drivers/dns/index.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { Core } from './core.js'
 import type { Endpoint } from './endpoint.js'
@@ -31,6 +31,8 @@ export class NameService {
   #loaded: Promise<{ dns: Dns; resolver: DnsResolver }> | undefined
   #resolver: DnsResolver | undefined
   #dns: Dns | undefined
+  /** The host's resolv.conf, as it was when a file of ours was last made from it. */
+  #host: ResolvConf = { nameservers: [], search: [], options: [] }
 
   constructor(core: Core) {
     this.#core = core
@@ -56,19 +58,17 @@ export class NameService {
   }
 
   /** Serves a sandbox whose redirect is in the kernel; the sockets are the resolver's from now on. */
-  async serve(sandbox: Sandbox, { sockets }: PreparedResolver): Promise<void> {
-    this.#resolver!.addSandbox({ id: sandbox.id, ...sockets, namespace: sandbox.record.namespace, view: await this.#view(sandbox) })
+  serve(sandbox: Sandbox, { sockets }: PreparedResolver): void {
+    this.#resolver!.addSandbox({ id: sandbox.id, ...sockets, namespace: sandbox.record.namespace, view: this.#view(sandbox) })
   }
 
   /** Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox. */
-  async changed(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+  changed(endpoint: Endpoint, sandbox: Sandbox): void {
     const resolver = this.#resolver
     if (resolver === undefined || !endpoint.network.guardedDriver.capabilities.resolver) return
     const joined = endpoint.record.sandbox !== undefined
     resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
-    // A sandbox that is being deleted asks nothing any more.
-    const { resolver: served, phase } = sandbox.record
-    if (served !== undefined && phase === 'ready') resolver.changeSandbox(sandbox.id, await this.#view(sandbox))
+    this.#show(sandbox)
   }
 
   addNetwork(network: Network): void {
@@ -87,11 +87,12 @@ export class NameService {
     await this.#load()
   }
 
-  /** Text of a sandbox's resolv.conf. */
+  /** Text of a sandbox's resolv.conf, out of the host's as it is now. */
   async resolvConf(sandbox: Sandbox): Promise<string> {
     const { dns } = await this.#load()
-    const { text } = dns.renderResolvConf(await this.#settings(dns, sandbox))
-    return text
+    this.#host = await readHost(dns)
+    this.#show(sandbox)
+    return dns.renderResolvConf(this.#settings(dns, sandbox)).text
   }
 
   async close(): Promise<void> {
@@ -104,6 +105,7 @@ export class NameService {
       const resolver = new dns.DnsResolver({
         onFault: (error) => this.#core.events.emit('warning', { message: `resolver: ${error.message}` }),
       })
+      this.#host = await readHost(dns)
       this.#dns = dns
       this.#resolver = resolver
       for (const network of this.#core.networks) this.addNetwork(network)
@@ -112,21 +114,26 @@ export class NameService {
     return this.#loaded
   }
 
-  async #settings(dns: Dns, sandbox: Sandbox): Promise<Parameters<Dns['renderResolvConf']>[0]> {
-    const { record } = sandbox
+  /** Tells the resolver what a sandbox may see. One that is being deleted asks nothing any more. */
+  #show(sandbox: Sandbox): void {
+    const { resolver: served, phase } = sandbox.record
+    if (served !== undefined && phase === 'ready') this.#resolver?.changeSandbox(sandbox.id, this.#view(sandbox))
+  }
+
+  #settings(dns: Dns, { record }: Sandbox): Parameters<Dns['renderResolvConf']>[0] {
+    const host = this.#host
     const resolver: string[] = record.resolver === undefined ? [] : [dns.RESOLVER_ADDRESS]
     if (record.resolver?.ipv6 !== undefined) resolver.push(dns.RESOLVER_ADDRESS_6)
-    const host = dns.parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
     // Without a resolver of ours (the host's own stack) the file names the servers themselves.
     const servers = resolver.length > 0 ? resolver : record.dns.servers.length > 0 ? record.dns.servers : host.nameservers
     return { resolver: servers, own: record.dns, host }
   }
 
-  async #view(sandbox: Sandbox): Promise<DnsView> {
+  #view(sandbox: Sandbox): DnsView {
     const dns = this.#dns!
     const { record } = sandbox
     const joined = sandbox.endpoints.filter(({ network }) => network.guardedDriver.capabilities.resolver)
-    const { ndotsSet } = dns.renderResolvConf(await this.#settings(dns, sandbox))
+    const { ndotsSet } = dns.renderResolvConf(this.#settings(dns, sandbox))
     return {
       networks: [...new Set(joined.map(({ network }) => network.id))],
       hosts: Object.fromEntries(Object.entries(record.extraHosts).map(([name, address]) => [name, [address]])),
@@ -139,6 +146,8 @@ export class NameService {
     }
   }
 }
+
+const readHost = async (dns: Dns): Promise<ResolvConf> => dns.parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
 
 const dnsServer = (address: string): DnsServer => ({ address })
 

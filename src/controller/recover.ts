@@ -90,7 +90,7 @@ async function serveAgain(core: Core): Promise<void> {
       await save(core, [sandbox.record])
       await core.engine.apply(new Map([[ownerOf(sandbox.record), sandbox.describe()]]))
     }
-    await core.names.serve(sandbox, prepared)
+    core.names.serve(sandbox, prepared)
   }
 }
 

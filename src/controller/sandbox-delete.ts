@@ -27,7 +27,7 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
       sandbox.joined.delete(endpoint)
       core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
       endpoint.record = withoutSandbox(left)
-      await core.names.changed(endpoint, sandbox)
+      core.names.changed(endpoint, sandbox)
       await releasePorts(endpoint, left)
     }
     await forgetEndpoints(core, endpoints, [{ delete: recordKey(record) }])

@@ -1,30 +1,31 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import type { SysctlObject } from '../contracts/kernel-objects.js'
 import { CnmError } from '../contracts/errors.js'
-import type { ObjectHandler } from './handler.js'
+import type { ObjectHandler, TransactionContext } from './handler.js'
+import { ipv4SettingOf, writeIPv4Setting } from './rtnetlink/index.js'
 
 /**
  * Kernel parameters. The files under /proc/sys/net show those of the network namespace that the reading thread is in;
  * everything else under /proc/sys is the machine's.
  */
 export const sysctlHandler: ObjectHandler<'sysctl'> = {
-  create({ at, path, value }, context) {
-    context.flush()
-    context.inside(at, () => writeSysctl(path, value))
-  },
-  change(_from, { at, path, value }, context) {
-    context.flush()
-    context.inside(at, () => writeSysctl(path, value))
-  },
+  create: (object, context) => set(object, context),
+  change: (_from, object, context) => set(object, context),
   /** A parameter cannot go: whoever wants another value afterwards says which. */
   remove({ at, path, after }, context) {
     sysctlFile(path)
-    if (after === undefined) return
-    context.flush()
-    context.inside(at, () => writeSysctl(path, after))
+    if (after !== undefined) set({ at, path, value: after }, context)
   },
   read: (object, context) => context.inside(object.at, () => ({ ...object, value: readSysctl(object.path) })),
   describe: (action, { path, value, after }) =>
     leavesAlone(action, after) ? `leave sysctl ${path}` : `sysctl -w ${path}=${action === 'delete' ? after : value}`,
+}
+
+function set({ at, path, value }: Pick<SysctlObject, 'at' | 'path' | 'value'>, context: TransactionContext): void {
+  const setting = ipv4SettingOf(path, value)
+  if (setting !== undefined) return writeIPv4Setting(at, setting, context)
+  context.flush()
+  context.inside(at, () => writeSysctl(path, value))
 }
 
 const leavesAlone = (action: string, after: string | undefined): boolean => action === 'delete' && after === undefined
@@ -34,9 +35,12 @@ export const readSysctl = (path: string): string => readFileSync(sysctlFile(path
 
 /** Writes only what differs: a write has effects (forwarding resets redirects, IPv6 off drops addresses). */
 export function writeSysctl(path: string, value: string): void {
-  const file = sysctlFile(path)
-  if (isSame(readFileSync(file, 'utf8'), value)) return
-  writeFileSync(file, value)
+  const file = openSync(sysctlFile(path), 'r+')
+  try {
+    if (!isSame(readFileSync(file, 'utf8'), value)) writeSync(file, value, 0)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** `net/ipv4/ip_forward` to its file. @throws CnmError ERR_CNM_INVALID_ARGUMENT for a path that leads elsewhere */

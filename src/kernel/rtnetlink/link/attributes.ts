@@ -23,6 +23,7 @@ export const IFLA_INFO_KIND = 1
 export const IFLA_INFO_DATA = 2
 export const IFLA_INFO_SLAVE_KIND = 4
 
+export const IFLA_INET_CONF = 1
 export const IFLA_INET6_ADDR_GEN_MODE = 8
 
 export const IFF_UP = 0x1
