@@ -6,7 +6,15 @@ export type { Filters } from './controller/filters.js'
 export type { EndpointInspection, NetworkInspection, SandboxInspection } from './controller/inspect.js'
 export type { Network } from './controller/network.js'
 export type { ControllerOptions } from './controller/open.js'
-export type { EndpointOptions, NetworkOptions, OperationOptions, PortOptions, SandboxOptions, SubnetOptions } from './controller/options.js'
+export type {
+  EndpointOptions,
+  NetworkOptions,
+  OperationOptions,
+  PortOptions,
+  RouteOptions,
+  SandboxOptions,
+  SubnetOptions,
+} from './controller/options.js'
 export type { RunOptions, RunResult, SpawnOptions } from './controller/programs.js'
 export type { DialOptions, ListenOptions } from './controller/sandbox-sockets.js'
 export type { Sandbox } from './controller/sandbox.js'

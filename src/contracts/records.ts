@@ -29,6 +29,16 @@ export interface PoolRecord {
   reserved: Record<string, string>
 }
 
+/** A route that a user wants in sandboxes, checked and in canonical text. */
+export interface StaticRouteRecord {
+  destination: string
+  gateway?: string
+  nextHops?: { gateway: string; weight?: number }[]
+  metric?: number
+  /** Absent: unicast. */
+  type?: 'blackhole' | 'unreachable' | 'prohibit'
+}
+
 export interface NetworkRecord {
   kind: 'network'
   version: 1
@@ -50,6 +60,8 @@ export interface NetworkRecord {
   pools: PoolRecord[]
   /** Name servers for everything on this network. */
   dns: string[]
+  /** Routes in every sandbox on this network. */
+  routes?: StaticRouteRecord[]
   /** Of a config-only network: the subnets that networks made from it ask for. */
   template?: JsonValue
   state?: JsonValue
@@ -123,6 +135,8 @@ export interface EndpointRecord {
   interfaceName?: string
   gatewayPriority: number
   sysctls: Record<string, string>
+  /** Routes in the sandbox that it is joined to, beside its network's. */
+  routes?: StaticRouteRecord[]
   /** What the user wants published; host ports are given at join. */
   wantedPorts: PortRequestRecord[]
   ports: PortView[]

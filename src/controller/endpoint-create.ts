@@ -8,6 +8,7 @@ import { checkName, newId, newMac } from './identifiers.js'
 import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
 import { refusePorts } from './published-ports.js'
+import { readRoutes } from './static-routes.js'
 import { undoable } from './undo.js'
 import { validEndpoint } from './validation.js'
 import { driverOptions } from './views.js'
@@ -26,6 +27,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
   const read = readEndpointOptions(options)
   const { guardedDriver } = network
   const parsed = guardedDriver.endpointOptions(driverOptions(options.options ?? {}))
+  const routes = readRoutes(options.routes, network.record, guardedDriver)
   abortable(options.signal, `endpoint ${options.name}`)
   return undoable(async (undo) => {
     reserveName(network, options.name)
@@ -47,6 +49,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
       wantedInterfaceName: read.interfaceName,
       gatewayPriority: options.gatewayPriority ?? 0,
       sysctls: read.sysctls,
+      ...(routes.length > 0 && { routes }),
       wantedPorts: [...(options.ports ?? [])],
       ports: [],
       services: options.services?.map(({ name, port, protocol }) => ({ name, port, protocol: protocol ?? 'tcp' })),

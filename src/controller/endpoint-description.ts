@@ -4,6 +4,7 @@ import { sysctlPath } from './endpoint-options.js'
 import type { Endpoint } from './endpoint.js'
 import { resolvePlaces } from './places.js'
 import type { Sandbox } from './sandbox.js'
+import { describeRoutes } from './static-routes.js'
 
 /** What the driver describes, in real namespaces, with what the core itself adds, and without the default routes. */
 export async function describeEndpoint(
@@ -23,6 +24,7 @@ export async function describeEndpoint(
   }
   if (record.interfaceName !== undefined) {
     const link = record.interfaceName
+    objects.push(...describeRoutes([...(network.record.routes ?? []), ...(record.routes ?? [])], record, at))
     for (const address of record.linkLocal)
       objects.push({ kind: 'address', at, link, address, scope: 'link', noDad: address.includes(':') || undefined })
     for (const [name, value] of Object.entries(record.sysctls))

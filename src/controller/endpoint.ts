@@ -6,7 +6,7 @@ import type { Core } from './core.js'
 import { joinSandbox, leaveSandbox } from './endpoint-join.js'
 import { inspectEndpoint, type EndpointInspection } from './inspect.js'
 import type { Network } from './network.js'
-import type { OperationOptions, PortOptions } from './options.js'
+import type { OperationOptions, PortOptions, RouteOptions } from './options.js'
 import type { PortSelection } from './ports/port-views.js'
 import { publishPorts, unpublishPorts } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
@@ -57,6 +57,10 @@ export class Endpoint {
   /** Name of the interface inside the sandbox; absent while not joined. */
   get interfaceName(): string | undefined {
     return this.record.interfaceName
+  }
+  /** Routes in its sandbox, beside those of the network. */
+  get routes(): readonly RouteOptions[] {
+    return this.record.routes ?? []
   }
   get ports(): EndpointRecord['ports'] {
     return this.record.ports

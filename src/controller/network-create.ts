@@ -8,6 +8,7 @@ import { Network } from './network.js'
 import type { NetworkOptions } from './options.js'
 import { asksForIPv6, takePools } from './pools.js'
 import { describeNetwork, partReplacements } from './redescribe.js'
+import { readRoutes } from './static-routes.js'
 import { undoable, type Undo } from './undo.js'
 import { validNetwork } from './validation.js'
 import { driverOptions } from './views.js'
@@ -39,6 +40,8 @@ async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promis
     })
   }
   const record = newRecord(options, driver.name)
+  const routes = readRoutes(options.routes, record, driver)
+  if (routes.length > 0) record.routes = routes
   const network = new Network(core, record, driver, parsed)
   undo.push(() => core.hostLinks.forget(network))
   await core.serial.run([`network/${record.id}`], async () => {
@@ -72,7 +75,7 @@ async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promis
 }
 
 async function createTemplate(core: Core, options: NetworkOptions): Promise<Network> {
-  for (const field of ['internal', 'attachable', 'configFrom'] as const) {
+  for (const field of ['internal', 'attachable', 'configFrom', 'routes'] as const) {
     if (options[field] === undefined) continue
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${options.name}: a config-only network cannot have ${field}`, { field })
   }

@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint.js'
 import type { GuardedDriver } from './guarded-driver.js'
 import { inspectNetwork, type NetworkInspection } from './inspect.js'
 import { deleteNetwork } from './network-delete.js'
-import type { EndpointOptions, OperationOptions } from './options.js'
+import type { EndpointOptions, OperationOptions, RouteOptions } from './options.js'
 import { networkView } from './views.js'
 
 /**
@@ -68,6 +68,10 @@ export class Network {
   /** The network's own addresses. */
   get gateways(): string[] {
     return this.record.pools.flatMap(({ gateway }) => (gateway === undefined ? [] : [gateway]))
+  }
+  /** Routes in every sandbox on this network. */
+  get routes(): readonly RouteOptions[] {
+    return this.record.routes ?? []
   }
   get endpoints(): Endpoint[] {
     return [...this.endpointsByName.values()].filter((endpoint) => endpoint !== undefined)

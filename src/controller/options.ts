@@ -12,6 +12,20 @@ export interface SubnetOptions {
   reserved?: Record<string, string>
 }
 
+/** A route in sandboxes, beside the default route and those to the subnets. */
+export interface RouteOptions {
+  /** `10.20.0.0/16`, `fd00:20::/64`. */
+  destination: string
+  /** Needed for unicast, unless there are `nextHops`. One that is on none of the endpoint's subnets is reached as the sandbox's other routes say. */
+  gateway?: string
+  /** Several gateways, among which connections are spread by weight (1 to 256, default 1). */
+  nextHops?: { gateway: string; weight?: number }[]
+  /** Of several routes to one destination the lowest counts. Default: the kernel's (0 for IPv4, 1024 for IPv6). */
+  metric?: number
+  /** `blackhole` drops, `unreachable` and `prohibit` answer with an error. Default `unicast`. */
+  type?: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit'
+}
+
 export interface NetworkOptions {
   /** Unique among the networks of the controller: letters, digits, `_.-`. */
   name: string
@@ -36,6 +50,8 @@ export interface NetworkOptions {
   configFrom?: string
   /** Name servers for sandboxes on this network. */
   dns?: string[]
+  /** Routes in every sandbox on this network. */
+  routes?: RouteOptions[]
   signal?: AbortSignal
 }
 
@@ -70,6 +86,8 @@ export interface EndpointOptions {
   gatewayPriority?: number
   /** Sysctls of the interface, with `IFNAME` for its name: `{ 'net.ipv4.conf.IFNAME.arp_ignore': '1' }`. */
   sysctls?: Record<string, string>
+  /** Routes in the sandbox, beside those of the network. */
+  routes?: RouteOptions[]
   ports?: PortOptions[]
   /** Ports that others find by SRV questions: `_http._tcp.<name>`. */
   services?: { name: string; port: number; /** Default `tcp`. */ protocol?: PortView['protocol'] }[]

@@ -20,6 +20,7 @@ const head = {
 const ports = v.strictObject({ udp: v.number(), tcp: v.number() })
 const objects = v.array(v.looseObject({ kind: v.string() }))
 const state = v.optional(v.any())
+const routes = v.optional(v.array(v.looseObject({ destination: v.string() })))
 
 const SCHEMAS = {
   network: v.strictObject({
@@ -47,6 +48,7 @@ const SCHEMAS = {
       }),
     ),
     dns: v.array(v.string()),
+    routes,
     template: state,
     state,
     description: objects,
@@ -89,6 +91,7 @@ const SCHEMAS = {
     interfaceName: v.optional(v.string()),
     gatewayPriority: v.number(),
     sysctls: texts,
+    routes,
     wantedPorts: v.array(v.looseObject({ container: v.number() })),
     services: v.optional(v.array(v.looseObject({ name: v.string(), port: v.number() }))),
     ports: v.array(v.looseObject({ protocol: v.string(), hostPort: v.number(), containerPort: v.number() })),

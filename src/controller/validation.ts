@@ -16,6 +16,21 @@ const subnetFields = v.strictObject({
   reserved: v.optional(texts),
 })
 
+const gateway = v.string()
+const routes = v.optional(
+  v.array(
+    v.strictObject({
+      destination: v.string(),
+      gateway: v.optional(gateway),
+      nextHops: v.optional(
+        v.array(v.strictObject({ gateway, weight: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))) })),
+      ),
+      metric: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))),
+      type: v.optional(v.picklist(['unicast', 'blackhole', 'unreachable', 'prohibit'])),
+    }),
+  ),
+)
+
 const networkFields = v.strictObject({
   name: v.string(),
   driver: v.optional(v.string()),
@@ -31,6 +46,7 @@ const networkFields = v.strictObject({
   configOnly: v.optional(v.boolean()),
   configFrom: v.optional(v.string()),
   dns: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  routes,
   signal,
 })
 
@@ -55,6 +71,7 @@ const endpointFields = v.strictObject({
   interfaceName: v.optional(v.string()),
   gatewayPriority: v.optional(v.pipe(v.number(), v.safeInteger())),
   sysctls: v.optional(texts),
+  routes,
   ports: v.optional(v.array(portFields)),
   services: v.optional(
     v.array(v.strictObject({ name: v.pipe(v.string(), v.regex(SERVICE)), port, protocol: v.optional(v.picklist(['tcp', 'udp', 'sctp'])) })),
