@@ -8,6 +8,7 @@ export type { Network } from './controller/network.js'
 export type { ControllerOptions } from './controller/open.js'
 export type {
   EndpointOptions,
+  NetworkChanges,
   NetworkOptions,
   OperationOptions,
   PortOptions,

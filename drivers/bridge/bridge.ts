@@ -6,10 +6,12 @@ import { describeFirewall } from './firewall/network-elements.js'
 import { describePorts } from './firewall/port-elements.js'
 import { describeSpoofTable, describeTrueAddresses } from './firewall/spoof-check.js'
 import { reportForwarding, settingOf } from './forwarding.js'
+import { gateway } from './gateway-mode.js'
 import { bridgeName } from './kernel-names.js'
 import { describeLoopbackAccess } from './loopback-access.js'
 import { describeNetwork } from './network.js'
 import { networkOptions, type BridgeOptions } from './network-options.js'
+import { refuseChanges } from './live-changes.js'
 import { describeMember, describePolicy } from './policy/describe-policy.js'
 import { publishing } from './publishing.js'
 import { refuseImpossible } from './refusals.js'
@@ -30,11 +32,7 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
     networkOptions,
     endpointOptions,
     hostLinks: (network) => [bridgeName(network), ...(network.options.vrf === undefined ? [] : [network.options.vrf])],
-    gateway({ mode, inhibitIpv4, gatewayMode4, gatewayMode6 }, family, internal) {
-      if (mode === 'unmanaged') return 'if-asked'
-      if ((family === 4 ? gatewayMode4 : gatewayMode6) === 'isolated') return 'never'
-      return family === 4 && inhibitIpv4 && internal ? 'never' : 'always'
-    },
+    gateway,
     network: (network, host) => [...(hasRules(network) ? networkRules(network, host) : []), ...describeNetwork(network, host)],
     endpoint: (endpoint, network, host) => [
       ...describeEndpoint(endpoint, network, host),
@@ -45,6 +43,11 @@ export function bridge({ firewall = 'nftables' }: BridgeDriverOptions = {}): Net
       interval: endpoint.options.announcementInterval ?? network.options.announcementInterval,
     }),
     publishing: (endpoint, network) => publishing(endpoint, network, hasRules(network)),
+    async beforeUpdate(network, before, host) {
+      refuseChanges(network, before)
+      refuseImpossible(network, host, hasRules(network))
+      await reportForwarding(network, host, (message, about) => context?.warn(message, about))
+    },
     async start(given) {
       context = given
     },

@@ -13,3 +13,14 @@ export function gatewayMode(network: NetworkView<BridgeOptions>, family: Family)
 /** Addresses are translated: on the way out, and for published ports. */
 export const translates = (network: NetworkView<BridgeOptions>, family: Family): boolean =>
   !network.internal && ['nat', 'nat-unprotected'].includes(gatewayMode(network, family))
+
+/** Whether an address of the network is its gateway. */
+export function gateway(
+  { mode, inhibitIpv4, gatewayMode4, gatewayMode6 }: BridgeOptions,
+  family: Family,
+  internal: boolean,
+): 'always' | 'if-asked' | 'never' {
+  if (mode === 'unmanaged') return 'if-asked'
+  if ((family === 4 ? gatewayMode4 : gatewayMode6) === 'isolated') return 'never'
+  return family === 4 && inhibitIpv4 && internal ? 'never' : 'always'
+}

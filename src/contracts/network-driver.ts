@@ -219,6 +219,12 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   stop?(): Promise<void>
   /** Before the first description of a network; may refuse by throwing. What it returns is kept as `network.state`. */
   beforeCreate?(network: NetworkView<N>, host: HostFacts, signal: AbortSignal): Promise<JsonValue | void>
+  /**
+   * Before other options of a network that exists take effect; refuses by throwing what cannot change while it does.
+   * What it returns is kept as `network.state` from then on; nothing: the state stays. Without this hook no option can
+   * change.
+   */
+  beforeUpdate?(network: NetworkView<N>, before: NetworkView<N>, host: HostFacts, signal: AbortSignal): Promise<JsonValue | void>
   /** After everything described for the network has left the kernel. Must tolerate being called again. */
   afterDelete?(network: NetworkView<N>, signal: AbortSignal): Promise<void>
   /** Before an endpoint's first description; what it returns is kept as `endpoint.state`. */

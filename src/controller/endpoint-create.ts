@@ -83,9 +83,7 @@ function reserveName(network: Network, name: string): void {
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name} is config-only: it has no endpoints`, {
       object: `network ${network.name}`,
     })
-  if (network.record.phase !== 'ready' || network.core.networks.find(network.id) !== network) {
-    throw new CnmError('ERR_CNM_NETWORK_NOT_FOUND', `network ${network.name} is gone`, { object: `network ${network.name}` })
-  }
+  network.refuseGone()
   if (network.endpointsByName.has(name)) {
     throw new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already`, {
       object: `endpoint ${name}`,

@@ -102,6 +102,18 @@ export class GuardedDriver {
     const result = await this.#hook('beforeCreate', async (limit) => this.#driver.beforeCreate?.(network, host, limit), signal)
     return result ?? undefined
   }
+  /** @throws CnmError ERR_CNM_NOT_SUPPORTED for a driver whose networks stay as they were made */
+  async beforeUpdate(network: NetworkView, before: NetworkView, host: HostFacts, signal?: AbortSignal): Promise<JsonValue | undefined> {
+    if (this.#driver.beforeUpdate === undefined) {
+      const reason = `driver ${this.name}: its options cannot change while the network exists`
+      throw new CnmError('ERR_CNM_NOT_SUPPORTED', `network ${network.name}, ${reason}`, {
+        object: `network ${network.name}`,
+        field: 'options',
+      })
+    }
+    const result = await this.#hook('beforeUpdate', async (limit) => this.#driver.beforeUpdate!(network, before, host, limit), signal)
+    return result ?? before.state
+  }
   async afterDelete(network: NetworkView): Promise<void> {
     await this.#hook('afterDelete', async (limit) => this.#driver.afterDelete?.(network, limit))
   }

@@ -7,7 +7,8 @@ import type { Endpoint } from './endpoint.js'
 import type { GuardedDriver } from './guarded-driver.js'
 import { inspectNetwork, type NetworkInspection } from './inspect.js'
 import { deleteNetwork } from './network-delete.js'
-import type { EndpointOptions, OperationOptions, RouteOptions } from './options.js'
+import { updateNetwork } from './network-update.js'
+import type { EndpointOptions, NetworkChanges, OperationOptions, RouteOptions } from './options.js'
 import { networkView } from './views.js'
 
 /**
@@ -22,7 +23,7 @@ export class Network {
   /** @internal */
   readonly guardedDriver: GuardedDriver
   /** @internal the driver's options, parsed */
-  readonly driverOptions: unknown
+  driverOptions: unknown
   /** @internal by name; `undefined` while one is being made */
   readonly endpointsByName = new Map<string, Endpoint | undefined>()
   /** @internal what the driver describes part by part, by name */
@@ -86,6 +87,15 @@ export class Network {
   }
 
   /**
+   * Changes the network while it is in use, whole or not at all: labels, driver options, name servers, routes.
+   * @throws CnmError ERR_CNM_INVALID_ARGUMENT for what cannot change while the network exists, ERR_CNM_UNKNOWN_OPTION,
+   *   ERR_CNM_NETWORK_IN_USE naming an endpoint that stands in the way, ERR_CNM_NOT_SUPPORTED; whatever the kernel refuses
+   */
+  update(changes: NetworkChanges): Promise<void> {
+    return updateNetwork(this, changes)
+  }
+
+  /**
    * Removes the network and gives its addresses back.
    * @throws CnmError ERR_CNM_NETWORK_IN_USE while it has endpoints, naming them
    */
@@ -127,6 +137,11 @@ export class Network {
     return this.guardedDriver.interfaceMac(this.view(), await this.facts())
   }
 
+  /** @internal @throws CnmError ERR_CNM_NETWORK_NOT_FOUND */
+  refuseGone(): void {
+    if (this.record.phase === 'ready' && this.core.networks.find(this.id) === this) return
+    throw new CnmError('ERR_CNM_NETWORK_NOT_FOUND', `network ${this.name} is gone`, { object: `network ${this.name}` })
+  }
   /** @internal @throws CnmError when a sandbox may not join */
   refuseSandbox(sandbox: SandboxRecord): void {
     if (this.configOnly)

@@ -55,6 +55,18 @@ export interface NetworkOptions {
   signal?: AbortSignal
 }
 
+/** What {@link Network.update} changes; what is absent stays. */
+export interface NetworkChanges {
+  /** Added to the present ones; `null` takes one away. */
+  labels?: Record<string, string | null>
+  /** Options of the driver, likewise. The page of the driver says which can change. */
+  options?: Record<string, string | null>
+  /** Instead of the present ones. */
+  dns?: string[]
+  routes?: RouteOptions[]
+  signal?: AbortSignal
+}
+
 /** A published port. */
 export interface PortOptions {
   container: number

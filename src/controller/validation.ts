@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { CnmError } from '../contracts/errors.js'
 import { unknownOption } from '../contracts/options.js'
-import type { EndpointOptions, NetworkOptions, PortOptions, SandboxOptions } from './options.js'
+import type { EndpointOptions, NetworkChanges, NetworkOptions, PortOptions, SandboxOptions } from './options.js'
 
 /** Input may come from plain JavaScript or from JSON: everything is checked before anything changes. */
 
@@ -46,6 +46,15 @@ const networkFields = v.strictObject({
   configOnly: v.optional(v.boolean()),
   configFrom: v.optional(v.string()),
   dns: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  routes,
+  signal,
+})
+
+const textChanges = v.optional(v.record(v.string(), v.nullable(v.string())))
+const changeFields = v.strictObject({
+  labels: textChanges,
+  options: textChanges,
+  dns: networkFields.entries.dns,
   routes,
   signal,
 })
@@ -100,9 +109,17 @@ const sandboxFields = v.strictObject({
 })
 
 export const validNetwork = (input: unknown): NetworkOptions => check(networkFields, input, 'network')
+export const validNetworkChanges = (input: unknown): NetworkChanges => checkChanges(input)
 export const validEndpoint = (input: unknown): EndpointOptions => check(endpointFields, input, 'endpoint')
 export const validPorts = (input: unknown): PortOptions[] => check(v.array(portFields), input, 'ports')
 export const validSandbox = (input: unknown): SandboxOptions => check(sandboxFields, input, 'sandbox')
+
+/** A field that a network has and that cannot change is no slip of the pen. */
+function checkChanges(input: unknown): NetworkChanges {
+  const fixed = Object.keys(input ?? {}).find((field) => field in networkFields.entries && !(field in changeFields.entries))
+  if (fixed === undefined) return check(changeFields, input, 'network')
+  throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network: ${fixed} cannot change while the network exists`, { field: fixed })
+}
 
 /**
  * The input, if it fits the schema.

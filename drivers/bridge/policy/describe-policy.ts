@@ -18,6 +18,9 @@ import { selects, type Allowance, type PolicyPorts, type Selector } from './pars
 type Network = NetworkView<BridgeOptions>
 type Side = 'from' | 'to'
 
+/** The kernel's own, in hundredths of a second. */
+const PROXY_DELAY = '80'
+
 const ADDRESS = { 4: 'ipv4_addr', 6: 'ipv6_addr' } as const
 const FIELD = { 4: { from: 'ip saddr', to: 'ip daddr' }, 6: { from: 'ip6 saddr', to: 'ip6 daddr' } } as const
 
@@ -70,9 +73,12 @@ const silence = (policed: string): FirewallRule[] => [
 /** The host answers for endpoints at once; by default, a proxy waits up to 0.8 s for the real one. */
 function proxies(network: Network): SysctlObject[] {
   const name = bridgeName(network)
-  const values: Record<string, string> = { [`ipv4/conf/${name}/proxy_arp_pvlan`]: '1', [`ipv4/neigh/${name}/proxy_delay`]: '0' }
-  if (network.ipv6) Object.assign(values, { [`ipv6/conf/${name}/proxy_ndp`]: '1', [`ipv6/neigh/${name}/proxy_delay`]: '0' })
-  return Object.entries(values).map(([path, value]) => ({ kind: 'sysctl', at: 'host', path: `net/${path}`, value }))
+  const sysctl = (path: string, value: string, after: string): SysctlObject => ({ kind: 'sysctl', at: 'host', path, value, after })
+  const families = network.ipv6 ? ([4, 6] as const) : ([4] as const)
+  return families.flatMap((family) => [
+    sysctl(`net/ipv${family}/conf/${name}/${family === 4 ? 'proxy_arp_pvlan' : 'proxy_ndp'}`, '1', '0'),
+    sysctl(`net/ipv${family}/neigh/${name}/proxy_delay`, '0', PROXY_DELAY),
+  ])
 }
 
 /** What an endpoint adds to the policy of its network. */
