@@ -3,10 +3,9 @@
  * dnsperf, dnsmasq and a built package; aardvark-dns where it is installed. `run.ts soak [minutes]`: ours alone, at half
  * of what it can do. Everything happens in namespaces of its own.
  */
-import { spawnSync } from 'node:child_process'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +14,7 @@ import { together, type Load, type Measured } from './dnsperf.js'
 import { aardvark, dnsmasq, libcnm, NAMES, type Contestant } from './servers.js'
 
 const INSIDE = 'BENCH_INSIDE'
-const ROUNDS = 3
+const ROUNDS = 7
 /** Questions a second at which latency is compared: all three can do that many. */
 const EQUAL_RATE = 20_000
 const MANY = 500
@@ -39,8 +38,8 @@ const WITH_MANY: Scenario[] = [SCENARIOS[0]!, { what: '8 sandboxes x 100', from:
 function outside(): void {
   const self = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const { status } = spawnSync(
-    'unshare',
-    ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', ...self],
+    'setsid',
+    ['--wait', 'unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', ...self],
     {
       stdio: 'inherit',
       env: { ...process.env, [INSIDE]: '1' },
@@ -49,7 +48,14 @@ function outside(): void {
   process.exitCode = status ?? 1
 }
 
+/** Whatever else the machine does gets what these servers leave: of their session (autogroup of sched(7)), and of each process. */
+function takePrecedence(): void {
+  if (existsSync('/proc/self/autogroup')) writeFileSync('/proc/self/autogroup', '-20')
+  setPriority(-20)
+}
+
 async function inside(args: readonly string[]): Promise<void> {
+  takePrecedence()
   const folder = mkdtempSync(join(tmpdir(), 'bench-dns-'))
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
@@ -57,7 +63,7 @@ async function inside(args: readonly string[]): Promise<void> {
   writeFileSync(questions, [...Array(NAMES).keys()].map((i) => `host${i} A\n`).join(''))
   try {
     if (args[0] === 'soak') return await soak(Number(args[1] ?? 10), questions)
-    const seconds = Number(args[0] ?? 4)
+    const seconds = Number(args[0] ?? 1)
     await compare(1, SCENARIOS, seconds, folder, questions)
     await compare(MANY, WITH_MANY, seconds, folder, questions)
   } finally {

@@ -3,9 +3,9 @@ import type { AddressObject, Place } from '../../src/contracts/kernel-objects.js
 import { RESOLVER_ADDRESS, RESOLVER_ADDRESS_6 } from './contract.js'
 
 const DNS_PORT = 53
-/** nft's `dstnat` (in the output hook) and `srcnat`. */
-const DESTINATION_NAT = -100
-const SOURCE_NAT = 100
+/** nft's `raw` and `mangle`: before connection tracking and after it, so that it sees the resolver's own port both ways. */
+const BEFORE_TRACKING = -300
+const AFTER_TRACKING = -150
 
 /** Ports that the kernel chose for a sandbox's sockets. */
 export interface ResolverPorts {
@@ -26,8 +26,8 @@ export interface RedirectOptions {
 
 /**
  * The table of a sandbox that leads port 53 of the resolver's address to the ports where the resolver listens, so that
- * port 53 of every other address, 0.0.0.0 included, is the sandbox's own. Answers find back by connection tracking; the
- * second chain does the same for answers of connections that it has forgotten.
+ * port 53 of every other address, 0.0.0.0 included, is the sandbox's own. The port is written into questions and
+ * answers: without NAT a sandbox needs no connection tracking, which would keep every question for half a minute.
  */
 export function resolverRedirect({ at, table, ipv4, ipv6 }: RedirectOptions): FirewallObject[] {
   const targets: Target[] = []
@@ -35,24 +35,19 @@ export function resolverRedirect({ at, table, ipv4, ipv6 }: RedirectOptions): Fi
     if (ipv4 !== undefined) targets.push({ family: 'ip', address: RESOLVER_ADDRESS, protocol, port: ipv4[protocol] })
     if (ipv6 !== undefined) targets.push({ family: 'ip6', address: RESOLVER_ADDRESS_6, protocol, port: ipv6[protocol] })
   }
-  const chain = (
-    name: string,
-    priority: number,
-    hook: 'output' | 'postrouting',
-    rule: (target: Target) => FirewallRule,
-  ): FirewallChain => ({
+  const chain = (name: string, priority: number, rule: (target: Target) => FirewallRule): FirewallChain => ({
     kind: 'nft-chain',
     at,
     family: 'inet',
     table,
     name,
-    base: { type: 'nat', hook, priority, policy: 'accept' },
+    base: { type: 'filter', hook: 'output', priority, policy: 'accept' },
     rules: targets.map(rule),
   })
   return [
     { kind: 'nft-table', at, family: 'inet', name: table },
-    chain('resolver-questions', DESTINATION_NAT, 'output', leadIn),
-    chain('resolver-answers', SOURCE_NAT, 'postrouting', leadBack),
+    chain('resolver-questions', BEFORE_TRACKING, leadIn),
+    chain('resolver-answers', AFTER_TRACKING, leadBack),
   ]
 }
 
@@ -63,24 +58,24 @@ interface Target {
   port: number
 }
 
-/** `ip daddr 127.0.0.11 udp dport 53 dnat ip to 127.0.0.11:40053` */
+/** `ip daddr 127.0.0.11 udp dport 53 udp dport set 40053` */
 function leadIn({ family, address, protocol, port }: Target): FirewallRule {
   return {
     statements: [
       { match: { left: { payload: `${family} daddr` }, op: '==', right: address } },
       { match: { left: { payload: `${protocol} dport` }, op: '==', right: DNS_PORT } },
-      { dnat: { family, address, port } },
+      { mangle: { key: { payload: `${protocol} dport` }, value: port } },
     ],
   }
 }
 
-/** `ip saddr 127.0.0.11 udp sport 40053 snat ip to 127.0.0.11:53` */
+/** `ip saddr 127.0.0.11 udp sport 40053 udp sport set 53` */
 function leadBack({ family, address, protocol, port }: Target): FirewallRule {
   return {
     statements: [
       { match: { left: { payload: `${family} saddr` }, op: '==', right: address } },
       { match: { left: { payload: `${protocol} sport` }, op: '==', right: port } },
-      { snat: { family, address, port: DNS_PORT } },
+      { mangle: { key: { payload: `${protocol} sport` }, value: DNS_PORT } },
     ],
   }
 }

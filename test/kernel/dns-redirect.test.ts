@@ -84,6 +84,16 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'nft', 'dig'))('the 
     expect(await dig('127.0.0.11', '+tcp')).toBe('10.1.0.5\n')
   })
 
+  it.skipIf(needs('conntrack'))('is not tracked: questions fill no table of connections', async () => {
+    expect(await dig('127.0.0.11')).toBe('10.1.0.5\n')
+    const tracked = (): Promise<string> => world.inside(place.at, 'conntrack', ['-L'])
+    expect(await tracked()).not.toContain('127.0.0.11')
+    // With a rule that needs it, they are.
+    nft(place.at, 'table inet user { chain input { type filter hook input priority 0; ct state established accept; }\n }')
+    expect(await dig('127.0.0.11')).toBe('10.1.0.5\n')
+    expect(await tracked()).toContain('127.0.0.11')
+  })
+
   it('takes the ports of before again, so that rules that are still there stay right', async () => {
     await world.resolver.removeSandbox('redirect')
     const again = await openResolverSockets(world.kernel, place.at, 4, place.ports)
@@ -96,9 +106,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'nft', 'dig'))('the 
 
   it('describes rules that the kernel shows as they were meant', () => {
     const shown = execFileSync('nsenter', [`--net=${place.at}`, 'nft', 'list', 'table', 'inet', 'cnm-dns'], { encoding: 'utf8' })
-    expect(shown).toContain(`ip daddr 127.0.0.11 udp dport 53 dnat ip to 127.0.0.11:${place.ports.udp}`)
-    expect(shown).toContain(`ip saddr 127.0.0.11 tcp sport ${place.ports.tcp} snat ip to 127.0.0.11:53`)
-    expect(shown.match(/dnat ip6 to \[fd63:6e6d:646e::53\]/g)).toHaveLength(2)
+    expect(shown).toContain(`ip daddr 127.0.0.11 udp dport 53 udp dport set ${place.ports.udp}`)
+    expect(shown).toContain(`ip saddr 127.0.0.11 tcp sport ${place.ports.tcp} tcp sport set 53`)
+    expect(shown.match(/ip6 daddr fd63:6e6d:646e::53 (udp|tcp) dport 53 /g)).toHaveLength(2)
     expect(resolverRedirect({ at: place.at, table: 't' }).map((object) => object.kind)).toEqual(['nft-table', 'nft-chain', 'nft-chain'])
   })
 })
