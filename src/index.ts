@@ -19,3 +19,8 @@ export type {
 export type { RunOptions, RunResult, SpawnOptions } from './controller/programs.js'
 export type { DialOptions, ListenOptions } from './controller/sandbox-sockets.js'
 export type { Sandbox } from './controller/sandbox.js'
+export type { VolumeInspection } from './controller/volumes/inspect.js'
+export type { VolumeMountOptions, VolumeOptions, VolumeUnmountOptions } from './controller/volumes/options.js'
+export type { VolumeDeleteOptions } from './controller/volumes/delete.js'
+export type { Volume } from './controller/volumes/volume.js'
+export type { VolumePruneOptions, Volumes, VolumesPruned } from './controller/volumes/volumes.js'

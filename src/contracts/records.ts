@@ -168,6 +168,19 @@ export interface SandboxRecord {
   extraHosts: Record<string, string>
   /** Where the embedded resolver listens inside; since the first join of a network with names. */
   resolver?: { ipv4: { udp: number; tcp: number }; ipv6?: { udp: number; tcp: number } }
+  /** In the order in which they were mounted. */
+  mounts?: SandboxMountRecord[]
+}
+
+/** What is mounted for the programs of a sandbox. */
+export interface SandboxMountRecord {
+  target: string
+  /** `mounting`: nobody was told of it. `unmounting`: it is to go. */
+  phase: 'mounting' | 'ready' | 'unmounting'
+  /** Id of a volume, a path of the host, or a file system in memory. */
+  source: { volume: string; subpath?: string } | { bind: string; recursive: boolean } | { tmpfs: string[] }
+  readOnly: boolean
+  propagation: 'private' | 'slave' | 'shared' | 'rprivate' | 'rslave' | 'rshared'
 }
 
 export interface AnyRecord {

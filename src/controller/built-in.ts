@@ -1,9 +1,12 @@
 import type { IpamDriver } from '../contracts/ipam-driver.js'
 import type { Store } from '../contracts/store.js'
+import type { VolumeDriver } from '../contracts/volume-driver.js'
+import type { Kernel } from '../kernel/index.js'
 import type { DriverSource } from './driver-registry.js'
+import type { AnyNetworkDriver } from './guarded-driver.js'
 
 /** The drivers that come with the package, each loaded when a network first needs it. */
-export function builtInDrivers(): DriverSource[] {
+export function builtInDrivers(): DriverSource<AnyNetworkDriver>[] {
   return [
     { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() as never },
     { name: 'macvlan', load: async () => (await import('../../drivers/macvlan/index.js')).macvlan() as never },
@@ -16,4 +19,8 @@ export function builtInDrivers(): DriverSource[] {
 export async function builtInIpam(store: Store, pools?: readonly { base: string; size: number }[]): Promise<IpamDriver[]> {
   const { ipam, nullIpam } = await import('../../drivers/ipam/index.js')
   return [ipam({ store, pools }), nullIpam()]
+}
+
+export function builtInVolumeDrivers(kernel: Kernel): DriverSource<VolumeDriver>[] {
+  return [{ name: 'local', load: async () => (await import('../../drivers/volume/index.js')).local({ kernel }) }]
 }

@@ -1,8 +1,7 @@
 import { Collection } from './collection.js'
+import { isTrue } from './filters.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
-
-const isTrue = (value: string): boolean => value === 'true' || value === '1'
 
 export const networkCollection = (): Collection<Network> =>
   new Collection(

@@ -14,6 +14,7 @@ import type { Sandbox } from './sandbox.js'
 import { readStatus, type ControllerStatus } from './status.js'
 import type { ControllerEvents } from './events.js'
 import type { Filters } from './filters.js'
+import { Volumes } from './volumes/volumes.js'
 
 /** A look at the objects of one kind. */
 export interface View<T> extends Iterable<T> {
@@ -38,6 +39,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   #closing: Promise<void> | undefined
   readonly networks: View<Network>
   readonly sandboxes: View<Sandbox>
+  readonly volumes: Volumes
 
   private constructor(core: Core, events: Forwarding, close: () => Promise<void>) {
     super()
@@ -45,6 +47,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#close = close
     handOver(events, this)
     this.networks = view(core.networks, (network) => network.endpoints.length === 0 && !network.configOnly)
+    this.volumes = new Volumes(core)
     this.sandboxes = view(core.sandboxes, (sandbox) => sandbox.endpoints.length === 0)
   }
 

@@ -10,6 +10,7 @@ import type { Collection } from './collection.js'
 import type { DriverRegistry } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import type { ControllerEvents } from './events.js'
+import type { AnyNetworkDriver, GuardedDriver } from './guarded-driver.js'
 import type { Leases } from './leases.js'
 import type { NameService } from './name-service.js'
 import type { HostLinks } from './host-links.js'
@@ -18,6 +19,7 @@ import type { Ports } from './ports.js'
 import type { Redescriptions } from './redescriptions.js'
 import type { Sandbox } from './sandbox.js'
 import type { Serial } from './serial.js'
+import type { VolumeState } from './volumes/state.js'
 
 /** Tells the user of the controller. */
 export type Emit = <K extends keyof ControllerEvents>(name: K, ...event: ControllerEvents[K]) => void
@@ -29,7 +31,7 @@ export interface Core {
   readonly kernel: Kernel
   readonly engine: Engine
   readonly store: Store
-  readonly drivers: DriverRegistry
+  readonly drivers: DriverRegistry<AnyNetworkDriver, GuardedDriver>
   readonly ipam: ReadonlyMap<string, IpamDriver>
   /** Whether an IPAM driver keeps its leases in this store and can change them in a commit of ours. */
   sharesStore(ipam: IpamDriver): boolean
@@ -42,6 +44,7 @@ export interface Core {
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>
   readonly endpoints: Map<string, Endpoint>
+  readonly volumes: VolumeState
   readonly events: { readonly emit: Emit }
   readonly defaultPools: readonly { base: string; size: number }[] | undefined
   readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>

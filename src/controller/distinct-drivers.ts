@@ -5,7 +5,10 @@ import { CnmError } from '../contracts/errors.js'
  * their order.
  * @throws CnmError ERR_CNM_DRIVER_EXISTS
  */
-export function checkDistinct(drivers: readonly { readonly name: string }[] | undefined, field: 'drivers' | 'ipam'): void {
+export function checkDistinct(
+  drivers: readonly { readonly name: string }[] | undefined,
+  field: 'drivers' | 'volumeDrivers' | 'ipam',
+): void {
   const names = new Set<string>()
   for (const { name } of drivers ?? []) {
     if (names.has(name)) throw new CnmError('ERR_CNM_DRIVER_EXISTS', `${field}: two drivers are named ${name}`, { field })

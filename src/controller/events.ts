@@ -1,6 +1,8 @@
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
+import type { Volume } from './volumes/volume.js'
+import type { VolumesPruned } from './volumes/volumes.js'
 
 /** What a controller tells about, and with what. */
 export interface ControllerEvents {
@@ -15,6 +17,11 @@ export interface ControllerEvents {
   'sandbox:create': [event: { sandbox: Sandbox }]
   'sandbox:change': [event: { sandbox: Sandbox }]
   'sandbox:delete': [event: { sandbox: Sandbox }]
+  'volume:create': [event: { volume: Volume }]
+  'volume:mount': [event: { volume: Volume; consumer: string; readOnly: boolean }]
+  'volume:unmount': [event: { volume: Volume; consumer: string }]
+  'volume:delete': [event: { volume: Volume }]
+  'volume:prune': [event: VolumesPruned]
   /** Something works, but not as one might expect: a foreign firewall that drops, a sysctl that was switched on. */
   warning: [event: { message: string; about?: string }]
 }

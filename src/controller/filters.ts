@@ -53,6 +53,8 @@ function matchesLabel(object: Filterable, value: string): boolean {
   return object.labels[value.slice(0, at)] === value.slice(at + 1)
 }
 
+export const isTrue = (value: string): boolean => value === 'true' || value === '1'
+
 const UNITS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6 }
 
 /** A time stamp, or an age such as `24h` or `1h30m`. */

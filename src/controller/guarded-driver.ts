@@ -14,6 +14,9 @@ import { unknownOption } from '../contracts/options.js'
 import type { JsonValue } from '../contracts/store.js'
 import { hookFailure, limitedHook } from './hook-limit.js'
 
+/** Whatever its options are: the core keeps them as the driver parsed them. */
+export type AnyNetworkDriver = NetworkDriver<never, never>
+
 const DEFAULTS: Required<DriverCapabilities> = {
   scope: 'local',
   publishesPorts: false,
@@ -36,14 +39,16 @@ export class GuardedDriver {
   readonly #driver: NetworkDriver
   #stopped = false
 
-  constructor(driver: NetworkDriver) {
+  private constructor(driver: AnyNetworkDriver) {
     this.#driver = driver
     this.name = driver.name
     this.capabilities = { ...DEFAULTS, ...driver.capabilities }
   }
 
-  async start(context: DriverContext): Promise<void> {
-    await this.#hook('start', async () => this.#driver.start?.(context))
+  static async start(driver: AnyNetworkDriver, context: DriverContext): Promise<GuardedDriver> {
+    const guarded = new GuardedDriver(driver)
+    await guarded.#hook('start', async () => guarded.#driver.start?.(context))
+    return guarded
   }
   async stop(): Promise<void> {
     if (this.#stopped) return

@@ -7,6 +7,7 @@ const HOOK_LIMIT_MS = 60_000
  *
  * @param who for error messages: `driver bridge`, `IPAM driver dhcp`
  * @param what name of the hook
+ * @param milliseconds how long it may take; 0: as long as it needs
  * @throws CnmError ERR_CNM_TIMEOUT, ERR_CNM_ABORTED, ERR_CNM_DRIVER_FAILED; CnmErrors of the hook as they are
  */
 export async function limitedHook<T>(
@@ -14,14 +15,15 @@ export async function limitedHook<T>(
   what: string,
   body: (signal: AbortSignal) => Promise<T>,
   outer?: AbortSignal,
+  milliseconds = HOOK_LIMIT_MS,
 ): Promise<T> {
   const limit = new AbortController()
   const signal = outer === undefined ? limit.signal : AbortSignal.any([limit.signal, outer])
   let fail!: (reason: unknown) => void
   const ended = new Promise<never>((_, reject) => (fail = reject))
-  const onAbort = (): void => fail(aborted(who, what, limit.signal.aborted, signal.reason))
-  const timer = setTimeout(() => limit.abort(), HOOK_LIMIT_MS)
-  timer.unref()
+  const onAbort = (): void => fail(aborted(`${who}: ${what}`, limit.signal.aborted ? milliseconds : undefined, signal.reason))
+  const timer = milliseconds === 0 ? undefined : setTimeout(() => limit.abort(), milliseconds)
+  timer?.unref()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     if (signal.aborted) onAbort()
@@ -42,7 +44,7 @@ export function hookFailure(who: string, what: string, error: unknown): CnmError
   return new CnmError('ERR_CNM_DRIVER_FAILED', `${who}: ${what}: ${message}`, { cause: error })
 }
 
-function aborted(who: string, what: string, tooLong: boolean, reason: unknown): CnmError {
-  if (tooLong) return new CnmError('ERR_CNM_TIMEOUT', `${who}: ${what} took longer than ${HOOK_LIMIT_MS / 1000} s`)
-  return new CnmError('ERR_CNM_ABORTED', `${who}: ${what}: aborted`, { cause: reason })
+function aborted(what: string, tooLong: number | undefined, reason: unknown): CnmError {
+  if (tooLong !== undefined) return new CnmError('ERR_CNM_TIMEOUT', `${what} took longer than ${tooLong / 1000} s`)
+  return new CnmError('ERR_CNM_ABORTED', `${what}: aborted`, { cause: reason })
 }

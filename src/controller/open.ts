@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { CnmError } from '../contracts/errors.js'
 import type { IpamDriver } from '../contracts/ipam-driver.js'
-import type { NetworkDriver } from '../contracts/network-driver.js'
+import type { DriverContext, NetworkDriver } from '../contracts/network-driver.js'
 import type { Store } from '../contracts/store.js'
+import type { VolumeDriver } from '../contracts/volume-driver.js'
 import { Engine } from '../engine/engine.js'
 import { Kernel } from '../kernel/index.js'
 import { builtInDrivers, builtInIpam } from './built-in.js'
@@ -13,6 +14,7 @@ import { checkDistinct } from './distinct-drivers.js'
 import { DriverRegistry, type DriverSource } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import { HostLinks } from './host-links.js'
+import { GuardedDriver, type AnyNetworkDriver } from './guarded-driver.js'
 import { readHostFacts } from './host-facts.js'
 import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
@@ -23,6 +25,7 @@ import { Serial } from './serial.js'
 import { Undo } from './undo.js'
 import { check } from './validation.js'
 import { Watch } from './watch.js'
+import { volumeState } from './volumes/open-volumes.js'
 
 export interface ControllerOptions {
   /** Where records are kept; made with mode 0700. Default `/var/lib/libcnm`. */
@@ -33,6 +36,8 @@ export interface ControllerOptions {
   instance?: string
   /** Network drivers beside the built-in ones; one of the same name takes the built-in's place. */
   drivers?: readonly NetworkDriver<never, never>[]
+  /** Volume drivers beside `local`. */
+  volumeDrivers?: readonly VolumeDriver[]
   /** IPAM drivers beside `default` and `null`. */
   ipam?: readonly IpamDriver[]
   /** From where subnets are taken when none is given. */
@@ -52,6 +57,7 @@ const fields = v.strictObject({
   store: v.optional(v.any()),
   instance: v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9]{0,11}$/))),
   drivers: v.optional(v.array(v.any())),
+  volumeDrivers: v.optional(v.array(v.any())),
   ipam: v.optional(v.array(v.any())),
   defaultPools: v.optional(v.array(v.strictObject({ base: v.string(), size: v.number() }))),
   defaultNetworkOptions: v.optional(v.record(v.string(), v.record(v.string(), v.string()))),
@@ -63,6 +69,7 @@ const fields = v.strictObject({
 export async function openCore(options: ControllerOptions, emit: Emit): Promise<{ core: Core; close: () => Promise<void> }> {
   check(fields, options, 'controller')
   checkDistinct(options.drivers, 'drivers')
+  checkDistinct(options.volumeDrivers, 'volumeDrivers')
   checkDistinct(options.ipam, 'ipam')
   const instance = options.instance ?? 'cnm'
   const directory = join(options.stateDir ?? '/var/lib/libcnm', instance)
@@ -96,7 +103,7 @@ interface Parts {
 
 async function assemble({ options, instance, directory, kernel, store, emit, undo }: Parts): Promise<Core> {
   let closed = false
-  const drivers = new DriverRegistry([...builtInDrivers(), ...((options.drivers ?? []) as DriverSource[])], (driver) => ({
+  const contextOf = (driver: string): DriverContext => ({
     instance,
     directory: join(directory, 'drivers', driver),
     changed: (id, part) => core.redescriptions.changed(id, part),
@@ -106,7 +113,12 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
         .filter((network) => network.driver === driver)
         .map((network) => network.view()),
     warn: (message, about) => emit('warning', { message, about }),
-  }))
+  })
+  const drivers = new DriverRegistry(
+    'network driver',
+    [...builtInDrivers(), ...((options.drivers ?? []) as readonly DriverSource<AnyNetworkDriver>[])],
+    (driver) => GuardedDriver.start(driver, contextOf(driver.name)),
+  )
   undo.push(async () => throwAll(await drivers.stop()))
   const ipam = new Map<string, IpamDriver>()
   const builtIn = await builtInIpam(store, options.defaultPools)
@@ -140,6 +152,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map<string, Endpoint>(),
+    volumes: volumeState({ instance, directory, kernel, store, drivers: options.volumeDrivers ?? [] }),
     events: { emit },
     defaultNetworkOptions: options.defaultNetworkOptions ?? {},
     defaultPools: options.defaultPools,
@@ -148,6 +161,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     },
     hostFacts: (links) => readHostFacts(kernel, instance, links),
   }
+  undo.push(async () => throwAll(await core.volumes.drivers.stop()))
   const names = new NameService(core)
   const redescriptions = new Redescriptions(core)
   undo.push(() => names.close())

@@ -11,6 +11,7 @@ import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { rebuild } from './recover.js'
 import { Serial } from './serial.js'
+import { volumeCollection } from './volumes/open-volumes.js'
 
 /** What would be done: for people and for programs. */
 export interface Plan<T = unknown> {
@@ -61,6 +62,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map(),
+    volumes: { ...core.volumes, collection: volumeCollection(), planning: true },
     events: { emit: () => undefined },
   }
   for (const driver of builtIn) await driver.start?.()

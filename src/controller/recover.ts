@@ -15,6 +15,7 @@ import { everythingOf, withoutPrevious, type Described } from './replace-descrip
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
 import { driverOptions } from './views.js'
+import { rebuildVolumes, recoverVolumes } from './volumes/recover-volumes.js'
 
 /**
  * After a start: builds the objects from their records, makes again what the kernel has lost, removes what interrupted
@@ -22,6 +23,8 @@ import { driverOptions } from './views.js'
  */
 export async function recover(core: Core): Promise<void> {
   const leftovers = await rebuild(core, () => leaveLostNamespaces(core))
+  await rebuildVolumes(core)
+  await recoverVolumes(core)
   await reconcile(core, leftovers)
   await forgetPrevious(core)
   await finishInterrupted(core)

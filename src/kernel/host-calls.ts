@@ -9,6 +9,8 @@ import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
 import { forgetFlows, type PublishedPorts } from './ports/flows.js'
 import { releasePorts, reservePorts, type PortReservation, type ReservationResult } from './ports/reservation.js'
+import { fileCalls, type FileCalls } from './files/file-calls.js'
+import { mountCalls, type MountCalls } from './mounting/mount-calls.js'
 import { forwardDrops, type ForwardDrop } from './nftables/index.js'
 import { HomeEnvironment } from './process/environment.js'
 import type { EnvironmentSpec, ExitReport, SpawnResult, SpawnSpec } from './process/messages.js'
@@ -37,7 +39,7 @@ export interface HostReading {
 }
 
 /** Calls of the controller: reading many namespaces at once, the host's own state, programs inside sandboxes. */
-export interface HostCalls {
+export interface HostCalls extends MountCalls, FileCalls {
   read(requests: readonly ReadRequest[]): (KernelObject[] | null)[]
   hostFacts(links: readonly string[]): HostReading
   announce(at: Place, link: string): void
@@ -75,6 +77,8 @@ export function hostCalls(
     namespaces: (prefix) => namespacesAt(prefix),
     makeEnvironment: (spec) => home().make(spec),
     dropEnvironment: (folder) => home().drop(folder),
+    ...mountCalls(home),
+    ...fileCalls,
     spawn: (spec) =>
       using(`spawn ${spec.command}`, (session) =>
         spawnInside(

@@ -1,5 +1,6 @@
 export { Kernel, type CallOptions, type KernelOptions } from './kernel.js'
 export { parseMountinfo, type Mount } from './mountinfo.js'
+export type * from './mounting/request.js'
 export type { ListFilter } from './protocol.js'
 export type { InternetAddress } from './socket-address.js'
 export type { SocketHandle, SocketRequest } from './sockets.js'
@@ -17,3 +18,4 @@ export { FEATURE_NAMES, FEATURES, type Capabilities, type FeatureName, type Host
 export { capabilitiesTable } from './probe/table.js'
 export type { WireguardPeerState, WireguardState } from './wireguard/index.js'
 export { redactedKey } from './xfrm/aead-key.js'
+export * from './files/index.js'

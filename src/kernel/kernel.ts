@@ -2,14 +2,16 @@ import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contrac
 import type { Operation } from '../contracts/operations.js'
 import type { Flow, FlowFilter, OriginalDestination } from './conntrack/index.js'
 import { eventThread, KernelWatch, type KernelEvent, type WatchOptions } from './events/index.js'
+import { FileAttributes } from './files/file-attributes.js'
 import type { HostReading, ReadRequest } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
+import { Mounting } from './mounting/mounting.js'
 import type { PublishedPorts } from './ports/flows.js'
 import type { PortReservation, ReservationResult } from './ports/reservation.js'
 import type { Capabilities, FeatureName } from './probe/index.js'
 import type { EnvironmentSpec, SpawnSpec } from './process/messages.js'
 import type { RunningProgram } from './process/programs.js'
-import type { ListFilter } from './protocol.js'
+import type { ListFilter, PlainCaller } from './protocol.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
 import { ThreadHandle } from './thread-handle.js'
 import type { Fault } from './transaction/faults.js'
@@ -36,8 +38,16 @@ export interface CallOptions {
 export class Kernel implements AsyncDisposable {
   readonly #thread: ThreadHandle
 
+  /** Mounts for programs. */
+  readonly mounting: Mounting
+  /** Extended attributes of open files of this process. */
+  readonly attributes: FileAttributes
+
   private constructor(thread: ThreadHandle) {
     this.#thread = thread
+    const call: PlainCaller = (name, ...args) => thread.call(undefined, name, ...args)
+    this.mounting = new Mounting(call)
+    this.attributes = new FileAttributes(call)
   }
 
   /**

@@ -27,6 +27,9 @@ export interface Calls extends HostCalls, EventCalls, QuestionCalls {
 
 export type CallName = keyof Calls
 
+/** Sends a call to the thread. */
+export type PlainCaller = <K extends CallName>(name: K, ...args: Parameters<Calls[K]>) => Promise<ReturnType<Calls[K]>>
+
 /** Number of the call, its name, its arguments; or the number of a call that is not wanted any more. */
 export type Request = { [K in CallName]: [id: number, name: K, ...args: Parameters<Calls[K]>] }[CallName] | [id: number]
 

@@ -73,6 +73,7 @@ export const O_CREAT = 0o100
 export const O_EXCL = 0o200
 export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
+export const CLONE_FS = 0x200
 export const CLONE_NEWNS = 0x20000
 export const CLONE_NEWUTS = 0x4000000
 export const CLONE_NEWNET = 0x40000000
@@ -142,6 +143,9 @@ export const setHostname = (name: string): number => c.sethostname(name, Buffer.
 const LOCK_EXCLUSIVE_NOW = 2 | 4
 /** For us alone, or EWOULDBLOCK; until the file is closed. */
 export const lockFile = (fd: number): number => c.flock(fd, LOCK_EXCLUSIVE_NOW)
+const LOCK_EXCLUSIVE = 2
+/** The same, once nobody else has it. */
+export const waitForLock = (fd: number): number => c.flock(fd, LOCK_EXCLUSIVE)
 export const truncateFile = (fd: number): number => c.ftruncate(fd, 0)
 
 const PROCESSOR_MASK_BYTES = 1024

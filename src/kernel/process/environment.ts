@@ -1,7 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../errors.js'
+import { parseMountinfo } from '../mountinfo.js'
 import * as sys from '../syscalls.js'
 import type { EnvironmentSpec } from './messages.js'
 
@@ -23,25 +24,31 @@ export class HomeEnvironment {
   readonly #mounts = sys.open(MOUNTS, sys.O_RDONLY)
   readonly #hostname = ownHostname()
 
+  constructor() {
+    // A thread that shares root and working directory with others may not change its mount namespace.
+    sys.unshare(sys.CLONE_FS)
+  }
+
   /**
    * Makes the environment unless it is there: a copy of the host's mounts, which follows the host's later ones, with
    * the given files bound over its own, and a hostname of its own.
    */
-  make({ folder, binds, hostname }: EnvironmentSpec): void {
+  make({ folder, binds, hostname, without }: EnvironmentSpec): void {
     const files = filesIn(folder)
     if (isBound(files.mounts) && isBound(files.hostname)) return
     for (const file of [files.mounts, files.hostname]) unbind(file)
     // A mount namespace may only be bound where mounts do not spread: into itself it would be a loop.
     ensurePrivateFolder(dirname(folder))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    onSomeProcessor(() => this.#make(files, binds, hostname))
+    onSomeProcessor(() => this.#make(files, binds, hostname, without))
   }
 
-  #make(files: EnvironmentFiles, binds: EnvironmentSpec['binds'], hostname: string): void {
+  #make(files: EnvironmentFiles, binds: EnvironmentSpec['binds'], hostname: string, without: EnvironmentSpec['without']): void {
     let made: { mounts: number; hostname: number } | undefined
     sys.unshare(sys.CLONE_NEWNS | sys.CLONE_NEWUTS)
     try {
       sys.mount(null, '/', null, sys.MS_REC | sys.MS_SLAVE)
+      if (without !== undefined) leaveOut(without)
       for (const { source, target } of binds) if (existsSync(target)) sys.mount(source, target, null, sys.MS_BIND)
       sys.setHostname(hostname)
       made = { mounts: sys.open(MOUNTS, sys.O_RDONLY), hostname: sys.open(HOSTNAME, sys.O_RDONLY) }
@@ -71,6 +78,11 @@ export class HomeEnvironment {
       sys.close(mounts)
       sys.close(hostname)
     }
+  }
+
+  /** Whether the environment exists. */
+  has(folder: string): boolean {
+    return isBound(filesIn(folder).mounts)
   }
 
   /** Lets the namespaces go and removes the folder; it being gone is not an error. */
@@ -104,6 +116,12 @@ function ownHostname(): number {
     sys.unshare(sys.CLONE_NEWUTS)
     return sys.open(HOSTNAME, sys.O_RDONLY)
   }
+}
+
+/** Last ones first: a mount goes before the one that it is on. */
+function leaveOut(folder: string): void {
+  const below = parseMountinfo(readFileSync('/proc/thread-self/mountinfo', 'utf8')).filter(({ target }) => target.startsWith(`${folder}/`))
+  for (const { target } of below.reverse()) sys.umount(target)
 }
 
 function isBound(file: string): boolean {

@@ -4,6 +4,8 @@ export interface EnvironmentSpec {
   folder: string
   binds: { source: string; target: string }[]
   hostname: string
+  /** What is mounted below this folder of the host is not for its programs: mounts of others, which would keep them alive. */
+  without?: string
 }
 
 /** A program to start inside a network namespace. */
