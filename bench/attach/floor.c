@@ -4,6 +4,7 @@
  *
  *   attach: a new network namespace, held by a bind mount; a veth pair, its host end up and in the bridge, its other
  *     end created in the namespace as eth0; inside, in one send: loopback up, eth0 up, an address, a default route.
+ *   plain: the same with a veth pair as ip(8) asks for it, which gets a queue per processor.
  *   drop: everything is removed: the host ends by group, the namespaces by umount and unlink.
  */
 #define _GNU_SOURCE
@@ -122,13 +123,19 @@ static int make_namespace(int home, int i, int *inside) {
   return namespace;
 }
 
-static void make_pair(struct batch *b, int host, int namespace, int master, int i) {
+static void one_queue(struct batch *b) {
+  attribute_u32(b, IFLA_NUM_TX_QUEUES, 1);
+  attribute_u32(b, IFLA_NUM_RX_QUEUES, 1);
+}
+
+static void make_pair(struct batch *b, int host, int namespace, int master, int i, int plain) {
   char name[IFNAMSIZ];
   snprintf(name, sizeof name, "floor%d", i);
   struct ifinfomsg *link = begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof *link);
   link->ifi_index = FIRST_INDEX + i;
   link->ifi_flags = link->ifi_change = IFF_UP;
   attribute_text(b, IFLA_IFNAME, name);
+  if (!plain) one_queue(b);
   attribute_u32(b, IFLA_MASTER, master);
   struct rtattr *info = attribute(b, IFLA_LINKINFO | NLA_F_NESTED, NULL, 0);
   attribute_text(b, IFLA_INFO_KIND, "veth");
@@ -136,6 +143,7 @@ static void make_pair(struct batch *b, int host, int namespace, int master, int 
   struct rtattr *peer = attribute(b, VETH_INFO_PEER | NLA_F_NESTED, NULL, 0);
   ((struct ifinfomsg *)reserve(b, sizeof(struct ifinfomsg)))->ifi_index = 2;
   attribute_text(b, IFLA_IFNAME, "eth0");
+  if (!plain) one_queue(b);
   attribute_u32(b, IFLA_NET_NS_FD, namespace);
   close_nest(b, peer);
   close_nest(b, data);
@@ -202,9 +210,9 @@ int main(int argc, char **argv) {
   int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), host = route_socket();
   while (fgets(line, sizeof line, stdin) != NULL) {
     double before = now_us();
-    if (line[0] == 'a') {
+    if (line[0] == 'a' || line[0] == 'p') {
       int inside, namespace = make_namespace(home, count, &inside);
-      make_pair(&b, host, namespace, master, count);
+      make_pair(&b, host, namespace, master, count, line[0] == 'p');
       configure(&b, inside, count++);
       close(inside);
       close(namespace);

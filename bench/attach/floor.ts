@@ -17,7 +17,7 @@ export class Floor implements AsyncDisposable {
   }
 
   /** @returns milliseconds, measured inside the program */
-  async do(command: 'attach' | 'drop'): Promise<number> {
+  async do(command: 'attach' | 'plain' | 'drop'): Promise<number> {
     const answer = once(this.#answers, 'line') as Promise<[string]>
     this.#child.stdin!.write(`${command}\n`)
     return Number((await answer)[0]) / 1000

@@ -50,14 +50,18 @@ async function inside(count: number): Promise<void> {
 }
 
 interface Comparison {
+  /** The same requests. */
   c: number[]
+  /** As ip(8) makes them. */
+  plain: number[]
   ours: number[]
 }
 
 /** One attachment of each in turn, so that whatever else the machine does meets both alike. */
 async function compare(kernel: Kernel, floor: Floor, count: number): Promise<Comparison> {
-  const result: Comparison = { c: [], ours: [] }
+  const result: Comparison = { c: [], plain: [], ours: [] }
   for (let i = 0; i < count; i++) {
+    result.plain.push(await floor.do('plain'))
     result.c.push(await floor.do('attach'))
     result.ours.push(await timed(() => kernel.transaction(attach(i))))
   }
@@ -67,14 +71,17 @@ async function compare(kernel: Kernel, floor: Floor, count: number): Promise<Com
   return result
 }
 
-function report({ c, ours }: Comparison): void {
-  const [a, b] = [quantiles(c), quantiles(ours)]
+function report({ c, plain, ours }: Comparison): void {
+  const [a, p, b] = [quantiles(c), quantiles(plain), quantiles(ours)]
+  const ratio = (to: number[]): string[] => to.map((value, i) => (b[i]! / value).toFixed(2))
   console.log(`One attachment, ${c.length} of each in turns, milliseconds:`)
   table([
     ['', 'p50', 'p90', 'p99'],
-    ['C', ...a.map(milliseconds)],
+    ['C, the same requests', ...a.map(milliseconds)],
+    ['C, a veth pair as ip(8) asks for it', ...p.map(milliseconds)],
     ['libcnm', ...b.map(milliseconds)],
-    ['ratio', ...a.map((value, i) => (b[i]! / value).toFixed(2))],
+    ['ratio to the same requests', ...ratio(a)],
+    ['ratio to those of ip(8)', ...ratio(p)],
   ])
 }
 

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Controller } from 'libcnm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leftBehind, takeCensus } from '../census.js'
@@ -20,7 +20,12 @@ interface Spec {
 function makeBundle(): string {
   const bundle = mkdtempSync(join(tmpdir(), 'cnm-bundle-'))
   for (const folder of ['bin', 'proc', 'sys', 'dev', 'etc']) mkdirSync(join(bundle, 'rootfs', folder), { recursive: true })
-  copyFileSync(findTool('busybox')!, join(bundle, 'rootfs/bin/busybox'))
+  const busybox = findTool('busybox')!
+  copyFileSync(busybox, join(bundle, 'rootfs/bin/busybox'))
+  for (const library of librariesOf(busybox)) {
+    mkdirSync(join(bundle, 'rootfs', dirname(library)), { recursive: true })
+    copyFileSync(library, join(bundle, 'rootfs', library))
+  }
   for (const name of ['sh', 'ping', 'sleep', 'ip']) symlinkSync('busybox', join(bundle, 'rootfs/bin', name))
   execFileSync('runc', ['spec'], { cwd: bundle })
   const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Spec
@@ -32,6 +37,9 @@ function makeBundle(): string {
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec))
   return bundle
 }
+
+/** None where it is linked statically. */
+const librariesOf = (program: string): string[] => spawnSync('ldd', [program], { encoding: 'utf8' }).stdout.match(/\/\S+/g) ?? []
 
 const runc = (...args: string[]): string => execFileSync('runc', ['--root', '/run/runc', ...args], { encoding: 'utf8' })
 

@@ -35,6 +35,15 @@ describe('creation', () => {
     expect(read(world, a, 'v0')).toMatchObject({ peer: { at: expect.stringMatching(/^nsid:\d+$/), name: 'eth0' } })
   })
 
+  it('gives a veth pair one queue at either end, not one per processor', () => {
+    using world = new World()
+    const [a, b] = [world.place('a'), world.place('b')]
+    world.create(veth(a, b, { peer: { at: b, name: 'eth0' } }))
+    const queues = { num_tx_queues: 1, num_rx_queues: 1 }
+    expect(world.show('ip', a, 'link', 'show', 'v0')[0]).toMatchObject(queues)
+    expect(world.show('ip', b, 'link', 'show', 'eth0')[0]).toMatchObject(queues)
+  })
+
   it('takes one message for a link with index, name, MAC, MTU, master, group and state, and its peer', () => {
     using world = new World()
     const [a, b] = [world.place('a'), world.place('b')]

@@ -19,7 +19,7 @@ import { birthplace, parentOf, type LinkKind } from './kind.js'
 import { choosesArp, hasOwnMac, kindOf } from './kinds.js'
 import { beginLink } from './message.js'
 import { hasLaterSettings, maskOf, stateOf, writeBirthSettings, writeLaterSettings, type LinkSettings } from './settings.js'
-import { peerAsLink } from './veth.js'
+import { peerAsLink, writeOneQueue } from './veth.js'
 
 const SMALLEST_MTU = 68
 
@@ -65,6 +65,7 @@ function writeCreation(link: LinkObject, kind: LinkKind, context: TransactionCon
   const writer = context.writer(place, NETLINK_ROUTE)
   beginLink(writer, RTM_NEWLINK, creationFlags(false), index, stateOf(link) & ~notYet, maskOf(link) & ~notYet)
   writer.attrString(IFLA_IFNAME, link.name)
+  if (link.type === 'veth') writeOneQueue(writer)
   writeBirthSettings(writer, link)
   if (master !== undefined) writer.attrU32(IFLA_MASTER, master)
   if (place !== link.at) writer.attrU32(IFLA_NET_NS_FD, context.namespaceFd(link.at))

@@ -1,8 +1,8 @@
 import type { LinkObject, VethPeer } from '../../../contracts/kernel-objects.js'
 import type { TransactionContext } from '../../handler.js'
-import { NLA_F_NESTED } from '../../netlink/writer.js'
+import { NLA_F_NESTED, type MessageWriter } from '../../netlink/writer.js'
 import { linkName, refuseUnknown } from '../input.js'
-import { IFLA_IFNAME, IFLA_NET_NS_FD } from './attributes.js'
+import { IFLA_IFNAME, IFLA_NET_NS_FD, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES } from './attributes.js'
 import type { LinkKind, LinkOf } from './kind.js'
 import { PEER_NAMES, writeBirthSettings } from './settings.js'
 import { unchangeable } from './unchangeable.js'
@@ -30,6 +30,7 @@ export const veth: LinkKind<Veth> = {
       .u32(0)
       .u32(0)
     writer.attrString(IFLA_IFNAME, peer.name)
+    writeOneQueue(writer)
     writeBirthSettings(writer, peer)
     if (peer.at !== at) writer.attrU32(IFLA_NET_NS_FD, context.namespaceFd(peer.at))
     writer.nestEnd(start)
@@ -38,6 +39,15 @@ export const veth: LinkKind<Veth> = {
     if (from.peer.at !== to.peer.at || from.peer.name !== to.peer.name) throw unchangeable(to, 'the peer')
     return false
   },
+}
+
+/**
+ * Unless told, the kernel makes a queue per processor at either end, and uses one of them: it then waits for all
+ * processors, twice, to take the others out of use.
+ */
+export function writeOneQueue(writer: MessageWriter): void {
+  writer.attrU32(IFLA_NUM_TX_QUEUES, 1)
+  writer.attrU32(IFLA_NUM_RX_QUEUES, 1)
 }
 
 /** The peer as a link of its own, to be set up or changed like any other. */
