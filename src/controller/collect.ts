@@ -1,3 +1,4 @@
+import type { FirewallObject } from '../contracts/firewall.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
 import { identity } from '../engine/identity.js'
@@ -27,20 +28,26 @@ export async function collectGarbage(core: Core): Promise<Collected> {
   return { objects: orphans.map(identity), addresses, pools: await releaseOrphanedPools(core) }
 }
 
-/** Links with our alias, namespaces with our prefix, and what is in our firewall table. */
+/** Links with our alias, namespaces with our prefix, and what is in our firewall tables. */
 async function findOrphans(core: Core): Promise<KernelObject[]> {
   const { instance, engine, kernel } = core
-  const table = `inet ${instance}`
+  const tables = (['inet', 'bridge'] as const).map((family) => `${family} ${instance}`)
   const wanted = new Set(engine.wanted.identities())
   const kinds = ['link', 'nft-table', 'nft-chain', 'nft-set', 'nft-element'] as const
   const [[host = []], paths] = await Promise.all([
-    kernel.read([{ at: 'host', kinds: [...kinds], sysctls: [], tables: [table] }]),
+    kernel.read([{ at: 'host', kinds: [...kinds], sysctls: [], tables }]),
     kernel.namespaces(`${NAMESPACE_DIRECTORY}/${instance}-`),
   ])
-  const ours = host.filter((object) => object.kind !== 'link' || (object.alias?.startsWith(`libcnm:${instance}:`) ?? false))
+  const ours = host.filter((object) =>
+    object.kind === 'link' ? object.alias?.startsWith(`libcnm:${instance}:`) : !isOfUser(object as FirewallObject),
+  )
   const spaces = paths.map((at): KernelObject => ({ kind: 'namespace', at }))
   return [...ours, ...spaces].filter((object) => !wanted.has(identity(object)))
 }
+
+/** Sets and chains of our tables with such names are for users to fill, or their own. */
+const USER_PREFIX = 'user-'
+const isOfUser = (object: FirewallObject): boolean => ('set' in object ? object.set : object).name.startsWith(USER_PREFIX)
 
 /** What programs of sandboxes that are gone had for themselves. */
 async function dropEnvironments(core: Core): Promise<void> {

@@ -253,10 +253,15 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
       'ip netns add vm\nip link add their0 address 02:00:00:00:02:01 type bridge\nip link set their0 addrgenmode none\nip addr add 10.99.0.1/24 dev their0\nip link set their0 up\nip link add vm0 master their0 up type veth peer name eth0 netns vm\nip -n vm addr add 10.99.0.9/24 dev eth0\nip -n vm link set eth0 up\nip -n vm route add default via 10.99.0.1',
     )
     nft(foreign)
-    const theirs = (): string => sh('host', 'nft', '-s', 'list', 'table', 'ip', 'theirs')
+    /** The whole ruleset without our tables. */
+    const theirs = (): string => {
+      const tables = sh('host', 'nft', '-s', 'list', 'ruleset').split(/^(?=table )/m)
+      return tables.filter((table) => !table.startsWith(`table inet ${INSTANCE} `)).join('')
+    }
     servers.push(await serve(world.kernel, '/run/netns/vm', 80, 'vm'))
     try {
       const rules = theirs()
+      expect(rules).toContain('10.99.0.9')
       expect(await reached(outside, '10.99.0.9')).toBe(`vm ${OUTSIDE[4]}`)
       const network = await world.network({ isolate: 'strict' })
       await service('target', network, {}, { ports: PUBLISHED })
