@@ -127,11 +127,11 @@ export function namespaces(): string[] {
   return existsSync('/run/netns') ? readdirSync('/run/netns') : []
 }
 
-/** What the descriptors of this process refer to; sockets and pipes without their number, so that equal ones can be counted. */
+/** What the descriptors of this process refer to; sockets, pipes and network namespaces without their number, so that equal ones can be counted. */
 export function descriptors(): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe):\[\d+\]$/, '$1')
+      return readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe|net):\[\d+\]$/, '$1')
     } catch {
       return [] // the one that listed the folder
     }

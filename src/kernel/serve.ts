@@ -16,6 +16,7 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
   const reply = (...message: Reply): void => port.postMessage(JSON.stringify(message))
   const calls = plainCalls(resources, (report) => reply(EXITED, report))
   let requests: Request[] = []
+  let closed = false
 
   /** Everything that has come by now. A request that only carries a number takes back another one. */
   const drain = (): void => {
@@ -58,24 +59,35 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
     }
   }
   const close = (id: number): void => {
+    closed = true
     calls.dispose()
     resources.close()
     reply(id, null)
     port.close()
   }
 
-  port.on('message', (message: string) => {
+  const guarded = (body: () => void): void => {
     if (!guard.begin()) return
     try {
-      take(JSON.parse(message) as Request)
-      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
-      queue.settle()
+      body()
     } catch (error) {
       // Out of its namespace, the thread must not go on; anything else that comes here is a defect, and ends it too.
       throw error instanceof NamespaceLost ? error : new Error('defect in the kernel thread', { cause: error })
     } finally {
       guard.end()
     }
+  }
+  const prepare = (): void => {
+    if (!closed) guarded(() => resources.namespaces.prepare())
+  }
+
+  port.on('message', (message: string) => {
+    guarded(() => {
+      take(JSON.parse(message) as Request)
+      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
+      queue.settle()
+    })
+    if (resources.namespaces.wantsSpare) setImmediate(prepare)
   })
   reply(READY, null)
 }

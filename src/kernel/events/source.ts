@@ -6,7 +6,7 @@ import type { KernelEvent } from './event.js'
 import type { EventThread } from './event-thread.js'
 
 /** Milliseconds between two looks while events come one after the other: they then come in batches. */
-const PAUSE = 2
+const PAUSE = 20
 /** Milliseconds after which is looked once more, in case that the wake-up came before the event itself. */
 const SECOND_LOOK = 50
 
