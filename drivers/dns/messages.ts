@@ -1,12 +1,8 @@
-import type { MessagePort } from 'node:worker_threads'
+import type { LoopThreadData, ReadyReport, StopMessage } from '../../src/kernel/index.js'
 import type { DnsNetwork, DnsNetworkChange, DnsSandbox, DnsTuning, DnsView } from './contract.js'
 
 /** What the resolver's thread is started with (workerData). */
-export interface DnsThreadData {
-  /** Carries {@link DnsMessage} one way and {@link DnsReport} the other. */
-  port: MessagePort
-  /** One 32-bit word: 1 while messages lie unread in the port. */
-  unread: SharedArrayBuffer
+export interface DnsThreadData extends LoopThreadData {
   tuning: DnsTuning
 }
 
@@ -24,12 +20,10 @@ export type DnsMessage =
   | { do: 'remove-network'; id: string }
   | { do: 'flush-cache' }
   | { do: 'statistics'; ticket: number }
-  /** Closes everything and ends the thread. */
-  | { do: 'stop' }
+  | StopMessage
 
 export type DnsReport =
-  /** The thread serves; an 8-byte write to this descriptor (eventfd(2)) wakes it. Closed by whoever writes. */
-  | { is: 'ready'; wakeFd: number }
+  | ReadyReport
   | { is: 'done'; ticket: number }
   | { is: 'statistics'; ticket: number; statistics: DnsStatistics }
   /** Something failed inside; the thread goes on. */

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs'
+import { LoopThread } from '../../src/kernel/index.js'
 import type { DnsTuning } from './contract.js'
 import type { KnownState } from './known-state.js'
 import type { DnsMessage, DnsReport } from './messages.js'
-import { ThreadLife } from './thread-life.js'
 
 /** Milliseconds before a thread that died is replaced; doubled each time, up to the second value. */
 const RESTART = 50
@@ -23,7 +23,7 @@ export class ResolverThread {
   readonly #onFault: (error: Error) => void
   readonly #tickets = new Map<number, Ticket>()
   readonly #stopAtExit = (): void => this.#life.post({ do: 'stop' })
-  #life: ThreadLife
+  #life: LoopThread<DnsMessage, DnsReport>
   #lastTicket = 0
   #restartAfter = RESTART
   #restart: NodeJS.Timeout | undefined
@@ -39,12 +39,13 @@ export class ResolverThread {
     process.once('exit', this.#stopAtExit)
   }
 
-  #begin(): ThreadLife {
-    const life = new ThreadLife(this.#tuning, {
-      report: (report) => this.#receive(report),
-      fault: this.#onFault,
-      died: () => this.#died(),
-    })
+  #begin(): LoopThread<DnsMessage, DnsReport> {
+    // The thread's file lies beside this one in either build.
+    const entry = import.meta.url.endsWith('.cjs') ? './dns-thread.cjs' : './dns-thread.js'
+    const life = new LoopThread<DnsMessage, DnsReport>(
+      { entry: new URL(entry, import.meta.url), name: 'libcnm-dns', data: { tuning: this.#tuning } },
+      { report: (report) => this.#receive(report), fault: this.#onFault, died: () => this.#died() },
+    )
     for (const message of this.#known.messages()) life.post(message)
     return life
   }

@@ -17,8 +17,8 @@ export function builtInDrivers(): DriverSource<AnyNetworkDriver>[] {
 }
 
 export async function builtInIpam(store: Store, pools?: readonly { base: string; size: number }[]): Promise<IpamDriver[]> {
-  const { ipam, nullIpam } = await import('../../drivers/ipam/index.js')
-  return [ipam({ store, pools }), nullIpam()]
+  const [{ ipam, nullIpam }, { dhcp }] = await Promise.all([import('../../drivers/ipam/index.js'), import('../../drivers/dhcp/index.js')])
+  return [ipam({ store, pools }), nullIpam(), dhcp()]
 }
 
 export function builtInVolumeDrivers(kernel: Kernel): DriverSource<VolumeDriver>[] {

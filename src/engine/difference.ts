@@ -82,10 +82,16 @@ function linkNames(link: LinkObject): string[] {
   return names
 }
 
+function reachesOut(object: KernelObject, goneNamespaces: Set<string>): boolean {
+  if (object.kind !== 'link' || !('parent' in object) || object.parent === undefined) return false
+  return !goneNamespaces.has(object.parent.at ?? object.at)
+}
+
 function goesAnyway(object: KernelObject, goneLinks: Set<string>, goneNamespaces: Set<string>): boolean {
   if (object.kind === 'mount' || object.kind === 'namespace') return false
-  // A veth whose own end stays behind in a namespace that stays must be removed, wherever its peer is.
-  if (goneNamespaces.has(object.at)) return true
+  // A veth whose own end stays behind in a namespace that stays must be removed, wherever its peer is; so must what sits
+  // on a device of such a namespace: a program that is still inside would keep it alive.
+  if (goneNamespaces.has(object.at)) return !reachesOut(object, goneNamespaces)
   // A sysctl of a vanished link cannot be put back, and need not.
   const link = linkOf(object)
   return link !== undefined && goneLinks.has(`${object.at} ${link}`)

@@ -1,4 +1,12 @@
 export { Kernel, type CallOptions, type KernelOptions } from './kernel.js'
+export {
+  LoopThread,
+  type LoopThreadData,
+  type LoopThreadEvents,
+  type LoopThreadOptions,
+  type ReadyReport,
+  type StopMessage,
+} from './loop-thread.js'
 export { parseMountinfo, type Mount } from './mountinfo.js'
 export type * from './mounting/request.js'
 export type { ListFilter } from './protocol.js'

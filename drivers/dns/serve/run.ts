@@ -1,5 +1,5 @@
-import type { DnsThreadData } from '../messages.js'
-import { Mailbox } from './mailbox.js'
+import { Mailbox } from '../../../src/kernel/loop/index.js'
+import type { DnsMessage, DnsThreadData } from '../messages.js'
 import { Service } from './service.js'
 
 /**
@@ -16,7 +16,7 @@ export function runResolver({ port, unread, tuning }: DnsThreadData): void {
     (report) => port.postMessage(report),
     () => mailbox.takeIn(),
   )
-  const mailbox = new Mailbox(port, unread, service.loop, service.arena, (message) => {
+  const mailbox = new Mailbox<DnsMessage>(port, unread, service.loop, service.arena, (message) => {
     if (!service.handle(message)) running = false
   })
   port.postMessage({ is: 'ready', wakeFd: mailbox.fd })

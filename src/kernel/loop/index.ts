@@ -6,6 +6,7 @@
 export { Arena } from './arena.js'
 export { Datagrams } from './datagrams.js'
 export { EventLoop, type Handler } from './event-loop.js'
+export { Mailbox } from './mailbox.js'
 export { HomeNamespace, type Namespace } from './namespace.js'
 export { splitScope, writeSocketAddress } from './peer-address.js'
 export * from './system-calls.js'

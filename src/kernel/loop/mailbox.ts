@@ -1,21 +1,13 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
-import {
-  EPOLLIN,
-  eventFd,
-  read,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  type Arena,
-  type EventLoop,
-  type Handler,
-} from '../../../src/kernel/loop/index.js'
-import type { DnsMessage } from '../messages.js'
+import type { Arena } from './arena.js'
+import type { EventLoop, Handler } from './event-loop.js'
+import { EPOLLIN, eventFd, read, SOCK_CLOEXEC, SOCK_NONBLOCK } from './system-calls.js'
 
 /**
  * Messages for a thread that blocks in epoll_wait(2). Whoever posts one sets the shared word, and on its change from 0
  * writes to the eventfd; the word alone tells, for the price of one atomic read, whether there is anything to take in.
  */
-export class Mailbox implements Handler {
+export class Mailbox<Message> implements Handler {
   readonly fd: number
   readonly #unread: Int32Array
   readonly #room: number
@@ -26,7 +18,7 @@ export class Mailbox implements Handler {
     unread: SharedArrayBuffer,
     loop: EventLoop,
     arena: Arena,
-    private readonly handle: (message: DnsMessage) => void,
+    private readonly handle: (message: Message) => void,
   ) {
     this.#unread = new Int32Array(unread)
     this.#room = 8
@@ -48,7 +40,7 @@ export class Mailbox implements Handler {
     for (;;) {
       const next = receiveMessageOnPort(this.port)
       if (next === undefined) return
-      this.handle(next.message as DnsMessage)
+      this.handle(next.message as Message)
     }
   }
 }

@@ -1,23 +1,50 @@
 import { closeSync, writeSync } from 'node:fs'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
-import type { DnsTuning } from './contract.js'
-import type { DnsMessage, DnsReport, DnsThreadData } from './messages.js'
 
 /** Adds one to an eventfd(2). */
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer)
 
-export interface ThreadEvents {
-  report(report: DnsReport): void
+/** What such a thread is started with (workerData), besides what is its own. */
+export interface LoopThreadData {
+  /** Carries messages one way and reports the other. */
+  port: MessagePort
+  /** One 32-bit word: 1 while messages lie unread in the port. */
+  unread: SharedArrayBuffer
+}
+
+/** Told to every thread: close everything, and end. */
+export interface StopMessage {
+  do: 'stop'
+}
+
+/** Told by every thread: it serves; an 8-byte write to this descriptor (eventfd(2)) wakes it. Closed by whoever writes. */
+export interface ReadyReport {
+  is: 'ready'
+  wakeFd: number
+}
+
+export interface LoopThreadOptions {
+  /** File of the thread. */
+  entry: URL
+  /** What it is called in listings of threads. */
+  name: string
+  /** Its own part of workerData. */
+  data?: object
+}
+
+export interface LoopThreadEvents<Report> {
+  report(report: Report): void
   fault(error: Error): void
   /** It ended without being told to. */
   died(): void
 }
 
 /**
- * One worker thread, from start to end. It never returns to Node's event loop: messages are posted to a port that it
- * reads when the shared word says so, and an eventfd wakes it from epoll_wait(2).
+ * One worker thread that runs an event loop of libcnm/kernel's, from start to end. It never returns to Node's event
+ * loop: messages are posted to a port that it reads when the shared word says so, and an eventfd wakes it from
+ * epoll_wait(2).
  */
-export class ThreadLife {
+export class LoopThread<Message extends { do: string }, Report extends { is: string }> {
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #unread = new Int32Array(new SharedArrayBuffer(4))
@@ -26,22 +53,20 @@ export class ThreadLife {
   #stopped = false
   #ended = false
 
-  constructor(tuning: DnsTuning, events: ThreadEvents) {
+  constructor({ entry, name, data }: LoopThreadOptions, events: LoopThreadEvents<Report>) {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    const workerData: DnsThreadData = { port: port2, unread: this.#unread.buffer, tuning }
-    // The thread's file lies beside this one in either build.
-    const entry = import.meta.url.endsWith('.cjs') ? './dns-thread.cjs' : './dns-thread.js'
-    this.#worker = new Worker(new URL(entry, import.meta.url), {
-      name: 'libcnm-dns',
+    const workerData: LoopThreadData = { ...data, port: port2, unread: this.#unread.buffer }
+    this.#worker = new Worker(entry, {
+      name,
       workerData,
       transferList: [port2],
       // Flags of the program (loaders, inspectors) are not for this thread.
       execArgv: [],
       trackUnmanagedFds: false,
     })
-    port1.on('message', (report: DnsReport) => {
-      if (report.is === 'ready') this.#ready(report.wakeFd)
+    port1.on('message', (report: Report | ReadyReport) => {
+      if (isReady(report)) this.#ready(report.wakeFd)
       else events.report(report)
     })
     this.#worker.on('error', (error: Error) => events.fault(error))
@@ -58,7 +83,7 @@ export class ThreadLife {
     return this.#ended
   }
 
-  post(message: DnsMessage): void {
+  post(message: Message | StopMessage): void {
     if (this.#stopped || this.#ended) return
     if (message.do === 'stop') this.#stopped = true
     this.#port.postMessage(message)
@@ -82,11 +107,11 @@ export class ThreadLife {
     else this.#port.unref()
   }
 
-  #exited(events: ThreadEvents): void {
+  #exited(events: LoopThreadEvents<Report>): void {
     this.#ended = true
     // One that ended at once may have told its descriptor without our having read it.
-    const last = receiveMessageOnPort(this.#port)?.message as DnsReport | undefined
-    if (last?.is === 'ready') this.#wakeFd = last.wakeFd
+    const last = receiveMessageOnPort(this.#port)?.message as { is: string } | undefined
+    if (last !== undefined && isReady(last)) this.#wakeFd = last.wakeFd
     this.#port.close()
     if (this.#wakeFd !== undefined) closeSync(this.#wakeFd)
     this.#wakeFd = undefined
@@ -102,3 +127,5 @@ export class ThreadLife {
     return (await exited) === 0
   }
 }
+
+const isReady = (report: { is: string }): report is ReadyReport => report.is === 'ready'
