@@ -24,3 +24,5 @@ export type { VolumeMountOptions, VolumeOptions, VolumeUnmountOptions } from './
 export type { VolumeDeleteOptions } from './controller/volumes/delete.js'
 export type { Volume } from './controller/volumes/volume.js'
 export type { VolumePruneOptions, Volumes, VolumesPruned } from './controller/volumes/volumes.js'
+export type { BindSource, MountSource, SandboxMountOptions, TmpfsSource, VolumeSource } from './controller/sandbox-mounts/options.js'
+export type { MountInspection } from './controller/sandbox-mounts/inspect.js'

@@ -8,6 +8,7 @@ export async function setAppearance(kernel: Kernel, path: string, { owner, mode,
     if (owner !== undefined) await handle.chown(owner.uid, owner.gid)
     // Changing the owner takes set-user-id bits away.
     if (mode !== undefined) await handle.chmod(mode)
-    if (label !== undefined) await kernel.attributes.set(handle.fd, [['security.selinux', Buffer.from(`${label}\0`).toString('base64')]])
+    if (label !== undefined)
+      await kernel.files.setAttributes(handle.fd, [['security.selinux', Buffer.from(`${label}\0`).toString('base64')]])
   })
 }

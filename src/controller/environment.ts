@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortId } from './identifiers.js'
+import { attachMissing } from './sandbox-mounts/attach.js'
 import type { Sandbox } from './sandbox.js'
 
 export const RUN_DIRECTORY = '/run/libcnm'
@@ -47,7 +48,9 @@ export class SandboxEnvironment {
       { source: this.hostsFile, target: '/etc/hosts' },
       { source: this.resolvConf, target: '/etc/resolv.conf' },
     ]
-    await core.kernel.makeEnvironment({ folder: this.directory, binds, hostname: record.hostname })
+    const without = core.volumes.collection.size > 0 ? core.volumes.directory : undefined
+    await core.kernel.makeEnvironment({ folder: this.directory, binds, hostname: record.hostname, without })
+    await attachMissing(this.#sandbox, this.directory)
     return this.directory
   }
 

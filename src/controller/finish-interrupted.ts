@@ -4,6 +4,7 @@ import { withoutSandbox } from './endpoint-join.js'
 import type { Endpoint } from './endpoint.js'
 import { removeNetwork } from './network-delete.js'
 import type { Sandbox } from './sandbox.js'
+import { unmountAll } from './sandbox-mounts/unmount.js'
 
 /**
  * Operations that a crash interrupted: creations and joins that nobody was told of are undone, removals and leaves are
@@ -16,6 +17,7 @@ export async function finishInterrupted(core: Core): Promise<void> {
 }
 
 async function removeSandbox(core: Core, sandbox: Sandbox): Promise<void> {
+  await unmountAll(sandbox)
   for (const endpoint of core.endpoints.values()) {
     if (endpoint.record.sandbox !== sandbox.id) continue
     await takeOut(endpoint)

@@ -1,5 +1,6 @@
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
+import { inspectMounts, type MountInspection } from './sandbox-mounts/inspect.js'
 import type { Sandbox } from './sandbox.js'
 
 /** The shape of `docker network inspect`. */
@@ -117,6 +118,7 @@ export interface SandboxInspection {
   Dns: { servers: string[]; search: string[]; options: string[] }
   ExtraHosts: Record<string, string>
   Networks: Record<string, EndpointInspection>
+  Mounts: MountInspection[]
   Labels: Record<string, string>
 }
 
@@ -132,6 +134,7 @@ export function inspectSandbox(sandbox: Sandbox): SandboxInspection {
     Dns: record.dns,
     ExtraHosts: record.extraHosts,
     Networks: Object.fromEntries(sandbox.endpoints.map((endpoint) => [endpoint.network.name, inspectEndpoint(endpoint)])),
+    Mounts: inspectMounts(sandbox),
     Labels: record.labels,
   }
 }

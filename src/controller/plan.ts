@@ -1,6 +1,6 @@
 import type { Operation } from '../contracts/operations.js'
 import { Engine } from '../engine/engine.js'
-import type { Kernel } from '../kernel/index.js'
+import { Mounting, type Kernel } from '../kernel/index.js'
 import { memory } from '../store/memory.js'
 import { builtInIpam } from './built-in.js'
 import { networkCollection, sandboxCollection } from './collections.js'
@@ -79,6 +79,7 @@ function noteTaking(kernel: Kernel, note: (operations: readonly Operation[]) => 
     forgetFlows: async () => 0,
     announce: async () => undefined,
     dropEnvironment: async () => undefined,
+    mounting: new Mounting(() => Promise.resolve(null as never)),
   }
   return new Proxy(kernel, {
     get: (real, name) => {

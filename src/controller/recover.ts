@@ -12,6 +12,7 @@ import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
 import { reconcile } from './reconcile.js'
 import { everythingOf, withoutPrevious, type Described } from './replace-descriptions.js'
+import { recoverSandboxMounts } from './sandbox-mounts/recover.js'
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
 import { driverOptions } from './views.js'
@@ -25,6 +26,7 @@ export async function recover(core: Core): Promise<void> {
   const leftovers = await rebuild(core, () => leaveLostNamespaces(core))
   await rebuildVolumes(core)
   await recoverVolumes(core)
+  await recoverSandboxMounts(core)
   await reconcile(core, leftovers)
   await forgetPrevious(core)
   await finishInterrupted(core)

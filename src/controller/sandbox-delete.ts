@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { forgetEndpoints } from './addresses.js'
 import { ownerOf, recordKey, save, type Changes } from './core.js'
 import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import type { OperationOptions } from './options.js'
 import type { Sandbox } from './sandbox.js'
+import { mountsOf } from './sandbox-mounts/records.js'
+import { unmountAll } from './sandbox-mounts/unmount.js'
 
 /** Everything that belongs to the sandbox leaves the kernel in one transaction, then the store in one commit. */
 export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions): Promise<void> {
@@ -20,6 +23,7 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
     await core.engine.apply(changes)
     for (const program of sandbox.programs) program.kill('SIGKILL')
+    await leaveMounts(sandbox)
     await sandbox.environment.drop()
     for (const endpoint of endpoints) {
       const left = endpoint.record
@@ -35,4 +39,11 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     core.sandboxes.remove(sandbox)
   })
   core.events.emit('sandbox:delete', { sandbox })
+}
+
+/** Nobody writes to a volume any more when its lease is given back. */
+async function leaveMounts(sandbox: Sandbox): Promise<void> {
+  if (mountsOf(sandbox).length === 0) return
+  await Promise.all([...sandbox.programs].map((program) => once(program, 'exit')))
+  await unmountAll(sandbox)
 }

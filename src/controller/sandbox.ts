@@ -17,6 +17,9 @@ import type { EndpointOptions, OperationOptions } from './options.js'
 import { runIn, spawnIn, type RunOptions, type RunResult, type SpawnOptions } from './programs.js'
 import { resolveIn } from './resolve.js'
 import { deleteSandbox } from './sandbox-delete.js'
+import type { MountSource, SandboxMountOptions } from './sandbox-mounts/options.js'
+import { mountInside } from './sandbox-mounts/mount.js'
+import { unmountInside } from './sandbox-mounts/unmount.js'
 import { dialFrom, listenIn, type DialOptions, type ListenOptions } from './sandbox-sockets.js'
 
 /** An isolated network stack: interfaces, routes, name resolution. Made by {@link Controller.createSandbox}. */
@@ -124,6 +127,20 @@ export class Sandbox {
   /** Addresses of a name as a program inside would get them. @throws CnmError ERR_CNM_NAME_NOT_FOUND */
   resolve(name: string, options: OperationOptions = {}): Promise<string[]> {
     return resolveIn(this, name, options)
+  }
+
+  /**
+   * Makes a volume, a folder of the host or a file system in memory visible to the programs inside, also to those that
+   * run. A name is that of a volume, made if there is none. The target is made if it is missing, and goes again.
+   * @throws CnmError ERR_CNM_MOUNT_EXISTS, ERR_CNM_VOLUME_IN_USE, ERR_CNM_INVALID_ARGUMENT
+   */
+  mount(source: MountSource, target: string, options: SandboxMountOptions = {}): Promise<void> {
+    return mountInside(this, source, target, options)
+  }
+
+  /** Takes away what {@link mount} put there. @throws CnmError ERR_CNM_VOLUME_NOT_MOUNTED */
+  unmount(target: string): Promise<void> {
+    return unmountInside(this, target)
   }
 
   inspect(): SandboxInspection {

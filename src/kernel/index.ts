@@ -8,6 +8,7 @@ export {
   type StopMessage,
 } from './loop-thread.js'
 export { parseMountinfo, type Mount } from './mountinfo.js'
+export { Mounting } from './mounting/mounting.js'
 export type * from './mounting/request.js'
 export type { ListFilter } from './protocol.js'
 export type { InternetAddress } from './socket-address.js'

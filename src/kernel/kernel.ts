@@ -2,7 +2,7 @@ import type { KernelObject, KernelObjectKind, ObjectOf, Place } from '../contrac
 import type { Operation } from '../contracts/operations.js'
 import type { Flow, FlowFilter, OriginalDestination } from './conntrack/index.js'
 import { eventThread, KernelWatch, type KernelEvent, type WatchOptions } from './events/index.js'
-import { FileAttributes } from './files/file-attributes.js'
+import { SpecialFiles } from './files/special-files.js'
 import type { HostReading, ReadRequest } from './host-calls.js'
 import type { Mount } from './mountinfo.js'
 import { Mounting } from './mounting/mounting.js'
@@ -40,14 +40,14 @@ export class Kernel implements AsyncDisposable {
 
   /** Mounts for programs. */
   readonly mounting: Mounting
-  /** Extended attributes of open files of this process. */
-  readonly attributes: FileAttributes
+  /** What Node cannot do with files. */
+  readonly files: SpecialFiles
 
   private constructor(thread: ThreadHandle) {
     this.#thread = thread
     const call: PlainCaller = (name, ...args) => thread.call(undefined, name, ...args)
     this.mounting = new Mounting(call)
-    this.attributes = new FileAttributes(call)
+    this.files = new SpecialFiles(call)
   }
 
   /**

@@ -3,6 +3,7 @@ import type { StoreChange } from '../../contracts/store.js'
 import type { VolumeLeaseRecord, VolumeRecord } from '../../contracts/volume-records.js'
 import { undoable, type Undo } from '../undo.js'
 import { settleAccess } from './access.js'
+import { undoFilling } from './copy-up.js'
 import { dropView } from './read-only-view.js'
 import { leaseKey, putLease, putVolume } from './records.js'
 import type { Volume } from './volume.js'
@@ -26,6 +27,7 @@ export async function acquire(
       volume.refuseGone()
       const readOnly = await settleAccess(volume, consumer, wanted, undo)
       const path = volume.mountpoint ?? (await mountFirst(volume, consumer, signal, undo))
+      if (volume.record.content === 'filling') await undoFilling(volume, path)
       await prepare?.(path, readOnly)
       const held = volume.leases.get(consumer) ?? freshLease(volume, consumer)
       const lease: VolumeLeaseRecord = {
@@ -86,8 +88,28 @@ export async function release(volume: Volume, consumer: string, share: Share): P
 }
 
 async function giveBack(volume: Volume, held: VolumeLeaseRecord, share: Share): Promise<void> {
-  const writes = share === 'all' ? 0 : Math.max(0, held.writes - (share === 'write' ? 1 : 0))
-  const reads = share === 'all' ? 0 : Math.max(0, held.reads - (share === 'read' ? 1 : 0))
+  if (share === 'all') return setCounts(volume, held, { writes: 0, reads: 0 })
+  return setCounts(volume, held, {
+    writes: Math.max(0, held.writes - (share === 'write' ? 1 : 0)),
+    reads: Math.max(0, held.reads - (share === 'read' ? 1 : 0)),
+  })
+}
+
+/** How often a consumer has a volume mounted. */
+export interface Counts {
+  writes: number
+  reads: number
+}
+
+/** Makes a lease what it should be, whatever it is; one that should not be there ends. */
+export async function settleLease(volume: Volume, consumer: string, counts: Counts): Promise<void> {
+  await volume.core.serial.run([`volume/${volume.id}`], async () => {
+    const held = volume.leases.get(consumer)
+    if (held !== undefined && (held.writes !== counts.writes || held.reads !== counts.reads)) await setCounts(volume, held, counts)
+  })
+}
+
+async function setCounts(volume: Volume, held: VolumeLeaseRecord, { writes, reads }: Counts): Promise<void> {
   if (writes + reads === 0) return endLease(volume, held)
   const lease = { ...held, writes, reads }
   await volume.core.store.commit([putLease(lease)])

@@ -1,4 +1,8 @@
+export { appearanceOf, isKept, setAppearance, setAppearanceAt, type Appearance } from './appearance.js'
 export type { Attributes } from './attributes.js'
+export { copyTree, linkBelow, type CopyOptions } from './copy-tree.js'
 export { asFileName, Folder, withFolder, type FileName } from './folder.js'
 export { measure } from './measure.js'
 export { emptyFolder, removeTree } from './remove-tree.js'
+export { SparseWriter } from './sparse-copy.js'
+export type { SpecialFiles } from './special-files.js'
