@@ -127,11 +127,15 @@ export function namespaces(): string[] {
   return existsSync('/run/netns') ? readdirSync('/run/netns') : []
 }
 
-/** What the descriptors of this process refer to; sockets, pipes and network namespaces without their number, so that equal ones can be counted. */
+/**
+ * What the descriptors of this process refer to; sockets and pipes without their number, so that equal ones can be
+ * counted (network namespaces too). Without the one by which the event loop watches folders: it is opened with the first, and never closed.
+ */
 export function descriptors(): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe|net):\[\d+\]$/, '$1')
+      const target = readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe|net):\[\d+\]$/, '$1')
+      return target === 'anon_inode:inotify' ? [] : [target]
     } catch {
       return [] // the one that listed the folder
     }

@@ -19,6 +19,7 @@ import type { Ports } from './ports.js'
 import type { Redescriptions } from './redescriptions.js'
 import type { Sandbox } from './sandbox.js'
 import type { Serial } from './serial.js'
+import type { Troubles } from './troubles.js'
 import type { VolumeState } from './volumes/state.js'
 
 /** Tells the user of the controller. */
@@ -41,6 +42,7 @@ export interface Core {
   readonly serial: Serial
   readonly redescriptions: Redescriptions
   readonly hostLinks: HostLinks
+  readonly troubles: Troubles
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>
   readonly endpoints: Map<string, Endpoint>

@@ -1,3 +1,4 @@
+import type { Deviation } from '../engine/check.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
@@ -22,6 +23,8 @@ export interface ControllerEvents {
   'volume:unmount': [event: { volume: Volume; consumer: string }]
   'volume:delete': [event: { volume: Volume }]
   'volume:prune': [event: VolumesPruned]
+  /** Somebody else had changed this in the kernel, and it is as it should be again. */
+  repair: [event: { repaired: readonly Deviation[] }]
   /** Something works, but not as one might expect: a foreign firewall that drops, a sysctl that was switched on. */
   warning: [event: { message: string; about?: string }]
 }

@@ -22,6 +22,7 @@ import { Ports } from './ports.js'
 import { Redescriptions } from './redescriptions.js'
 import { recover } from './recover.js'
 import { Serial } from './serial.js'
+import { Troubles } from './troubles.js'
 import { Undo } from './undo.js'
 import { check } from './validation.js'
 import { Watch } from './watch.js'
@@ -45,8 +46,9 @@ export interface ControllerOptions {
   /** Options for new networks, by driver, where the caller gives none. */
   defaultNetworkOptions?: Record<string, Record<string, string>>
   /**
-   * Follow the host: when its links or default routes change, networks that depend on them are described anew. Default
-   * true. Needs the program's main thread; in a worker a warning says that nothing is followed.
+   * Follow the kernel: what somebody else changes of ours is put back, and when the host's links or default routes change,
+   * networks that depend on them are described anew. Default true. Needs the program's main thread; in a worker a warning
+   * says that nothing is followed.
    */
   watch?: boolean
   signal?: AbortSignal
@@ -84,6 +86,7 @@ export async function openCore(options: ControllerOptions, emit: Emit): Promise<
     const watch = await openWatch(core, options.watch)
     undo.push(() => watch?.close())
     await recover(core)
+    watch?.begin()
     return { core, close: () => closeCore(core, undo) }
   } catch (error) {
     await undo.run()
@@ -148,6 +151,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
       return redescriptions
     },
     hostLinks: new HostLinks(),
+    troubles: new Troubles(),
     serial: new Serial(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),

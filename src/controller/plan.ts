@@ -11,6 +11,7 @@ import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { rebuild } from './recover.js'
 import { Serial } from './serial.js'
+import { Troubles } from './troubles.js'
 import { volumeCollection } from './volumes/open-volumes.js'
 
 /** What would be done: for people and for programs. */
@@ -59,6 +60,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     leases: new NoLeases(core),
     serial: new Serial(),
     hostLinks: new HostLinks(),
+    troubles: new Troubles(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map(),

@@ -1,6 +1,7 @@
 import type { KernelObject } from '../contracts/kernel-objects.js'
-import { asFound, compare, type Deviation } from '../engine/check.js'
+import { compare, type Deviation } from '../engine/check.js'
 import { identity } from '../engine/identity.js'
+import { observeDeviations } from '../engine/observe-deviations.js'
 import type { Core } from './core.js'
 
 /**
@@ -10,10 +11,13 @@ import type { Core } from './core.js'
  */
 export async function reconcile(core: Core, leftovers: readonly KernelObject[] = []): Promise<Deviation[]> {
   const { engine, kernel, instance } = core
+  const noted = engine.noteChanges()
   const { deviations, left } = await compare(engine, kernel, { leftovers, instance })
-  for (const deviation of deviations) engine.observe(deviation.object, asFound(deviation))
+  noted.stop()
+  // What was changed meanwhile was compared with what it was before.
+  const still = deviations.filter(({ object }) => !noted.changed.has(object))
+  const differing = [...observeDeviations(engine, still), ...left.map(identity)]
   for (const object of left) engine.observe(identity(object), object)
-  const differing = [...deviations.map(({ object }) => object), ...left.map(identity)]
   if (differing.length > 0) await engine.settle(differing)
   return deviations
 }

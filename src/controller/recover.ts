@@ -1,13 +1,11 @@
 import type { Description, Owner } from '../contracts/description.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
-import { canonical } from '../engine/canonical.js'
 import { collectGarbage } from './collect.js'
 import { ownerOf, save, type Core } from './core.js'
-import { CnmError } from '../contracts/errors.js'
-import { withoutSandbox } from './endpoint-join.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
+import { loseNamespaces } from './lost-namespaces.js'
 import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
 import { reconcile } from './reconcile.js'
@@ -15,6 +13,7 @@ import { everythingOf, withoutPrevious, type Described } from './replace-descrip
 import { recoverSandboxMounts } from './sandbox-mounts/recover.js'
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
+import { serveAgain, served } from './serve-again.js'
 import { driverOptions } from './views.js'
 import { rebuildVolumes, recoverVolumes } from './volumes/recover-volumes.js'
 
@@ -23,7 +22,7 @@ import { rebuildVolumes, recoverVolumes } from './volumes/recover-volumes.js'
  * operations left in it and finishes them, and frees what nobody owns.
  */
 export async function recover(core: Core): Promise<void> {
-  const leftovers = await rebuild(core, () => leaveLostNamespaces(core))
+  const leftovers = await rebuild(core, () => loseNamespaces(core))
   await rebuildVolumes(core)
   await recoverVolumes(core)
   await recoverSandboxMounts(core)
@@ -54,52 +53,6 @@ export async function rebuild(core: Core, beforeAdoption: () => Promise<KernelOb
   core.engine.adopt(wanted)
   return [...lost, ...leftovers]
 }
-
-/** Somebody else's namespace that is gone: what was joined to it has left. Returns what it may have left on the host. */
-async function leaveLostNamespaces(core: Core): Promise<KernelObject[]> {
-  const left: KernelObject[] = []
-  for (const sandbox of core.sandboxes.list()) {
-    const { namespace, owned } = sandbox.record
-    if (owned || namespace === 'host' || (await exists(core, namespace))) continue
-    for (const endpoint of sandbox.endpoints) {
-      await core.leases.release(endpoint, sandbox)
-      left.push(...everythingOf(endpoint.record))
-      endpoint.record = withoutSandbox(endpoint.record)
-      sandbox.joined.delete(endpoint)
-      await save(core, [endpoint.record])
-    }
-    const { resolver: _resolver, ...rest } = sandbox.record
-    sandbox.record = { ...rest, lost: true }
-    await save(core, [sandbox.record])
-    core.events.emit('warning', { message: `sandbox ${sandbox.name}: its namespace ${namespace} is gone`, about: sandbox.id })
-  }
-  return left
-}
-
-const exists = (core: Core, namespace: string): Promise<boolean> =>
-  core.kernel.checkNamespace(namespace).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof CnmError && error.code === 'ERR_CNM_NAMESPACE_NOT_FOUND') return false
-      throw error
-    },
-  )
-
-/** The resolver's sockets went with the process that had them. On other ports than before, the redirect changes. */
-async function serveAgain(core: Core): Promise<void> {
-  for (const sandbox of served(core)) {
-    const before = sandbox.record
-    const prepared = await core.names.prepare(sandbox, before.resolver!.ipv6 === undefined)
-    if (canonical(before.resolver) !== canonical(prepared.record)) {
-      sandbox.record = { ...before, resolver: prepared.record }
-      await save(core, [sandbox.record])
-      await core.engine.apply(new Map([[ownerOf(sandbox.record), sandbox.describe()]]))
-    }
-    core.names.serve(sandbox, prepared)
-  }
-}
-
-const served = (core: Core): Sandbox[] => core.sandboxes.list().filter(({ record }) => record.resolver !== undefined)
 
 /** The sockets that reserve published ports, likewise. */
 async function holdPorts(core: Core): Promise<void> {

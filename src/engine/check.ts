@@ -1,8 +1,9 @@
 import type { FirewallObject } from '../contracts/firewall.js'
-import type { KernelObject, KernelObjectKind, Place } from '../contracts/kernel-objects.js'
-import { canonical } from './canonical.js'
+import type { KernelObject, Place } from '../contracts/kernel-objects.js'
+import { differingFields } from './differing-fields.js'
 import type { Engine } from './engine.js'
 import { identity, linkOf, type Identity } from './identity.js'
+import { readRequests, type KernelReader } from './read-requests.js'
 
 /** One object that is not in the kernel as it should be. */
 export interface Deviation {
@@ -16,50 +17,45 @@ export interface Deviation {
   fields?: string[]
 }
 
-/** Reads the kernel. `undefined` for a namespace that is gone. */
-export interface KernelReader {
-  read(requests: readonly ReadRequest[]): Promise<(KernelObject[] | undefined)[]>
-}
-
-export interface ReadRequest {
-  at: Place
-  kinds: KernelObjectKind[]
-  /** Sysctls to read, by path: there is no list of them. */
-  sysctls: string[]
-  /** Only these nftables tables, `inet cnm`. */
-  tables: string[]
-}
-
 /** Compares what is wanted with what the kernel holds. */
 export async function check(engine: Engine, kernel: KernelReader): Promise<Deviation[]> {
   return (await compare(engine, kernel)).deviations
 }
 
-/** What may be in the kernel without being wanted, and whose links it may be on. */
-export interface Leftovers {
-  leftovers: readonly KernelObject[]
-  instance: string
+export interface CompareOptions {
+  /** Look only at what this is true of, in these namespaces. Default: at everything. */
+  only?: ReadonlyMap<Place, (object: KernelObject) => boolean>
+  /** What may be in the kernel without being wanted, and whose links it may be on. */
+  leftovers?: readonly KernelObject[]
+  instance?: string
 }
 
 export interface Comparison {
   deviations: Deviation[]
   /** Leftovers that are there, in the words in which they were described. */
   left: KernelObject[]
+  /** Namespaces that are not there. */
+  gone: Place[]
 }
 
-/** Like {@link check}; looks for leftovers too. */
-export async function compare(engine: Engine, kernel: KernelReader, search?: Leftovers): Promise<Comparison> {
-  const wanted = new Map<Identity, KernelObject>()
-  for (const id of engine.wanted.identities()) wanted.set(id, engine.wanted.object(id)!)
-  const unwanted = (search?.leftovers ?? []).filter((object) => !wanted.has(identity(object)))
-  const dumps = await kernel.read(readRequests([...wanted.values(), ...unwanted]))
+/** Objects between two turns of the event loop. */
+const AT_ONCE = 500
+
+/** Like {@link check}; of a part, or looking for leftovers too. */
+export async function compare(engine: Engine, kernel: KernelReader, options: CompareOptions = {}): Promise<Comparison> {
+  const wanted = select(engine, options.only)
+  const unwanted = (options.leftovers ?? []).filter((object) => !engine.wanted.has(identity(object)))
+  const requests = readRequests([...wanted.values(), ...unwanted])
+  const dumps = await kernel.read(requests)
   const actual = new Map<Identity, KernelObject>()
   for (const dump of dumps) for (const object of dump ?? []) actual.set(identity(object), object)
   // Compiles rules: loaded only when something is compared.
   const { normalFirewall } = await import('../kernel/nftables/normal-objects.js')
   const normal = (object: KernelObject): KernelObject => (isFirewall(object) ? normalFirewall(object) : object)
   const deviations: Deviation[] = []
+  let count = 0
   for (const [id, object] of wanted) {
+    if (++count % AT_ONCE === 0) await new Promise(setImmediate)
     if (object.kind === 'mount') continue
     const found = actual.get(id)
     const fields = found === undefined ? undefined : differingFields(normal(object), found)
@@ -67,7 +63,20 @@ export async function compare(engine: Engine, kernel: KernelReader, search?: Lef
     const problem = found === undefined ? 'missing' : 'different'
     deviations.push({ object: id, owners: engine.wanted.owners(id), problem, wanted: object, actual: found, fields })
   }
-  return { deviations, left: search === undefined ? [] : present(unwanted, actual, search.instance) }
+  const gone = requests.flatMap(({ at }, index) => (dumps[index] === undefined ? [at] : []))
+  return { deviations, left: present(unwanted, actual, options.instance ?? ''), gone }
+}
+
+function select({ wanted }: Engine, only: CompareOptions['only']): Map<Identity, KernelObject> {
+  const selected = new Map<Identity, KernelObject>()
+  if (only === undefined) for (const id of wanted.identities()) selected.set(id, wanted.object(id)!)
+  for (const [place, matches] of only ?? []) {
+    for (const id of wanted.at(place)) {
+      const object = wanted.object(id)!
+      if (matches(object)) selected.set(id, object)
+    }
+  }
+  return selected
 }
 
 /** A link of that name which is not ours is not a leftover, nor is anything on it. */
@@ -86,68 +95,3 @@ function present(leftovers: readonly KernelObject[], actual: ReadonlyMap<Identit
 }
 
 const isFirewall = (object: KernelObject): object is FirewallObject => object.kind.startsWith('nft-')
-
-/** The wanted object as it is now: what a change has to start from. */
-export function asFound({ wanted, actual, fields = [] }: Deviation): KernelObject | undefined {
-  if (actual === undefined || fields.includes('type')) return actual
-  const found = actual as unknown as Record<string, unknown>
-  return { ...wanted, ...Object.fromEntries(fields.map((field) => [field, found[field]])) }
-}
-
-/** One request per namespace, for the kinds that are wanted there. */
-function readRequests(objects: Iterable<KernelObject>): ReadRequest[] {
-  const requests = new Map<Place, { kinds: Set<KernelObjectKind>; sysctls: string[]; tables: Set<string> }>()
-  for (const object of objects) {
-    if (object.kind === 'mount') continue
-    const request = requests.get(object.at) ?? { kinds: new Set(), sysctls: [], tables: new Set() }
-    requests.set(object.at, request)
-    if (object.kind === 'sysctl') request.sysctls.push(object.path)
-    else request.kinds.add(object.kind)
-    if (object.kind.startsWith('nft-') && 'family' in object) {
-      request.tables.add(`${object.family} ${'table' in object ? object.table : 'name' in object ? object.name : ''}`)
-    }
-  }
-  return [...requests].map(([at, { kinds, sysctls, tables }]) => ({ at, kinds: [...kinds], sysctls, tables: [...tables] }))
-}
-
-/** Fields that the kernel does not tell, or tells in another way. */
-const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>> = {
-  link: ['peer', 'wireguard', 'underlay', 'parent'],
-  'nft-element': ['set'],
-  'xfrm-state': ['aead'],
-  sysctl: ['after'],
-  'bridge-vlan': ['alone'],
-  route: ['family'],
-}
-
-/** What a dump leaves out because it is usual. */
-const USUAL: Readonly<Partial<Record<KernelObjectKind, Readonly<Record<string, unknown>>>>> = {
-  link: { up: true, arp: true },
-  address: { scope: 'global' },
-  route: { table: 254, type: 'unicast', metric: 0 },
-  neighbour: { state: 'permanent' },
-  fdb: { table: 'self', state: 'permanent' },
-  'bridge-port': { learning: true, flooding: true, multicastFlooding: true, broadcastFlooding: true },
-  'policy-rule': { table: 254, action: 'lookup' },
-}
-
-/** Names of the wanted fields that the actual object does not have in the same value. */
-export function differingFields(wanted: KernelObject, actual: KernelObject): string[] {
-  const skipped = UNCOMPARED[wanted.kind] ?? []
-  return Object.entries(wanted).flatMap(([field, value]) => {
-    if (value === undefined || skipped.includes(field)) return []
-    // A link that somebody else made is described by what is to be set on it alone.
-    if (field === 'type' && value === 'existing') return []
-    const found = (actual as unknown as Record<string, unknown>)[field] ?? USUAL[wanted.kind]?.[field]
-    return includes(found, value) ? [] : [field]
-  })
-}
-
-/** Whether `actual` says at least what `wanted` says. */
-function includes(actual: unknown, wanted: unknown): boolean {
-  if (wanted === undefined || wanted === actual) return true
-  if (typeof wanted !== 'object' || wanted === null) return wanted === false && actual === undefined
-  if (Array.isArray(wanted)) return canonical(wanted) === canonical(actual)
-  if (typeof actual !== 'object' || actual === null) return false
-  return Object.entries(wanted).every(([field, value]) => includes((actual as Record<string, unknown>)[field], value))
-}

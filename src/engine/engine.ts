@@ -11,6 +11,14 @@ export interface TransactionRunner {
   transaction(operations: readonly Operation[]): Promise<unknown>
 }
 
+/** Whoever follows what the engine does to the kernel. */
+export interface EngineObserver {
+  /** A transaction is on its way. */
+  sent(operations: readonly Operation[]): void
+  /** It failed, and was undone as far as that was possible. */
+  failed(operations: readonly Operation[], error: unknown): void
+}
+
 /**
  * Desired state of the kernel. Owners say what they want; the engine merges that, and turns every change into one
  * transaction of the kernel thread.
@@ -22,6 +30,8 @@ export class Engine {
   readonly wanted: Wanted
   readonly #kernel: TransactionRunner
   readonly #believed = new Map<Identity, KernelObject>()
+  readonly #noting = new Set<Set<Identity>>()
+  observer: EngineObserver | undefined
 
   constructor(instance: string, kernel: TransactionRunner) {
     this.wanted = new Wanted(instance)
@@ -65,6 +75,18 @@ export class Engine {
     this.#believe(id, actual)
   }
 
+  /** What the kernel is taken to hold. */
+  believed(): IterableIterator<KernelObject> {
+    return this.#believed.values()
+  }
+
+  /** Notes whatever changes, in belief or in the kernel, until it is stopped. */
+  noteChanges(): { readonly changed: ReadonlySet<Identity>; stop(): void } {
+    const changed = new Set<Identity>()
+    this.#noting.add(changed)
+    return { changed, stop: () => void this.#noting.delete(changed) }
+  }
+
   /** Brings these objects, or all that are wanted, from what is believed to what is wanted. */
   async settle(ids: Iterable<Identity> = this.wanted.identities()): Promise<Operation[]> {
     return this.#settle(new Set(ids))
@@ -75,10 +97,12 @@ export class Engine {
     const operations = difference(transitions.map(({ from, to }) => ({ from, to })))
     if (operations.length === 0) return operations
     for (const { id, to } of transitions) this.#believe(id, to)
+    this.observer?.sent(operations)
     try {
       await this.#kernel.transaction(operations)
     } catch (error) {
       for (const { id, from } of transitions) this.#believe(id, from)
+      this.observer?.failed(operations, error)
       throw error
     }
     return operations
@@ -111,6 +135,7 @@ export class Engine {
   }
 
   #believe(id: Identity, object: KernelObject | undefined): void {
+    for (const changed of this.#noting) changed.add(id)
     if (object === undefined) this.#believed.delete(id)
     else this.#believed.set(id, object)
   }

@@ -53,21 +53,32 @@ const REMOVED_LAST = new Set<KernelObjectKind>(['link', 'namespace'])
 /**
  * Puts the operations of one transaction into an order that the kernel accepts: what goes goes first (so that an
  * address or a port can move), except what others may still refer to; then what comes, each after what it needs;
- * links and namespaces go last.
+ * links and namespaces go last, but for those whose names are taken by new ones: the kernel thread puts them aside at once.
  */
 export function order(operations: readonly Operation[]): Operation[] {
   const leaving: Operation[] = []
   const coming: Operation[] = []
   const late: Operation[] = []
   const last: Operation[] = []
+  const aside: Operation[] = []
+  const made = new Set(operations.flatMap((operation) => (operation.do === 'create' ? namesOf(operation.object) : [])))
   for (const operation of operations) {
-    const { kind } = objectOf(operation)
+    const object = objectOf(operation)
+    const { kind } = object
     if (operation.do !== 'delete') coming.push(operation)
-    else if (REMOVED_LAST.has(kind)) last.push(operation)
+    else if (REMOVED_LAST.has(kind)) (namesOf(object).some((name) => made.has(name)) ? aside : last).push(operation)
     else if (REMOVED_LATE.has(kind)) late.push(operation)
     else leaving.push(operation)
   }
-  return [...reversed(sorted(leaving)), ...sorted(coming), ...reversed(sorted(late)), ...reversed(sorted(last))]
+  return [...reversed(sorted(aside)), ...reversed(sorted(leaving)), ...sorted(coming), ...reversed(sorted(late)), ...reversed(sorted(last))]
+}
+
+/** Names that a link (both ends of it) or a namespace takes. */
+function namesOf(object: KernelObject): string[] {
+  if (object.kind === 'namespace') return [object.at]
+  if (object.kind !== 'link' || object.type === 'existing') return []
+  const own = `${object.at} ${object.name}`
+  return object.type === 'veth' ? [own, `${object.peer.at} ${object.peer.name}`] : [own]
 }
 
 const reversed = <T>(list: T[]): T[] => list.reverse()
@@ -80,9 +91,8 @@ function sorted(operations: Operation[]): Operation[] {
 
 function linksMade(operation: Operation): string[] {
   const object = objectOf(operation)
-  if (object.kind !== 'link' || object.type === 'existing') return []
-  const own = operation.do === 'create' ? [`${object.at} ${object.name}`] : []
-  return object.type === 'veth' ? [...own, `${object.peer.at} ${object.peer.name}`] : own
+  if (object.kind !== 'link') return []
+  return operation.do === 'create' ? namesOf(object) : namesOf(object).slice(1)
 }
 
 /** Keeps the order, but moves each link after its master and parent, and each chain after those it jumps to. */

@@ -1,6 +1,6 @@
 import type { Description, Owner } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
-import type { KernelObject } from '../contracts/kernel-objects.js'
+import type { KernelObject, Place } from '../contracts/kernel-objects.js'
 import { canonical } from './canonical.js'
 import { identity, type Identity } from './identity.js'
 
@@ -23,6 +23,7 @@ export class Wanted {
   readonly #instance: string
   readonly #claims = new Map<Identity, Map<Owner, Claim>>()
   readonly #owned = new Map<Owner, Set<Identity>>()
+  readonly #places = new Map<Place, Set<Identity>>()
 
   constructor(instance: string) {
     this.#instance = instance
@@ -49,6 +50,17 @@ export class Wanted {
   }
   identities(): IterableIterator<Identity> {
     return this.#claims.keys()
+  }
+
+  has(id: Identity): boolean {
+    return this.#claims.has(id)
+  }
+  /** Namespaces in which something is wanted. Mounts are in none. */
+  places(): IterableIterator<Place> {
+    return this.#places.keys()
+  }
+  at(place: Place): Iterable<Identity> {
+    return this.#places.get(place) ?? []
   }
 
   /**
@@ -84,12 +96,11 @@ export class Wanted {
     if (description !== undefined) this.#owned.set(owner, ids)
     for (const object of description ?? []) {
       const id = identity(object)
-      const claims = this.#claims.get(id) ?? new Map<Owner, Claim>()
+      const claims = this.#claims.get(id) ?? this.#begin(id, object)
       const text = canonical(object)
       const earlier = ids.has(id) ? claims.get(owner) : undefined
       if (earlier !== undefined && earlier.text !== text) throw conflict(id, owner, owner)
       claims.set(owner, { object, text })
-      this.#claims.set(id, claims)
       ids.add(id)
       // What an owner goes on wanting in the same words is no change.
       if (before.get(id)?.text !== text) touched.add(id)
@@ -102,12 +113,31 @@ export class Wanted {
     const withdrawn = new Map<Identity, Claim>()
     for (const id of this.#owned.get(owner) ?? []) {
       const claims = this.#claims.get(id)!
-      withdrawn.set(id, claims.get(owner)!)
+      const claim = claims.get(owner)!
+      withdrawn.set(id, claim)
       claims.delete(owner)
-      if (claims.size === 0) this.#claims.delete(id)
+      if (claims.size === 0) this.#end(id, claim.object)
     }
     this.#owned.delete(owner)
     return withdrawn
+  }
+
+  #begin(id: Identity, object: KernelObject): Map<Owner, Claim> {
+    const claims = new Map<Owner, Claim>()
+    this.#claims.set(id, claims)
+    const place = placeOf(object)
+    if (place === undefined) return claims
+    const there = this.#places.get(place) ?? new Set<Identity>()
+    this.#places.set(place, there.add(id))
+    return claims
+  }
+
+  #end(id: Identity, object: KernelObject): void {
+    this.#claims.delete(id)
+    const place = placeOf(object)
+    const there = place === undefined ? undefined : this.#places.get(place)
+    there?.delete(id)
+    if (there?.size === 0) this.#places.delete(place!)
   }
 
   #refuseConflict(id: Identity): void {
@@ -118,6 +148,8 @@ export class Wanted {
     }
   }
 }
+
+const placeOf = (object: KernelObject): Place | undefined => ('at' in object ? object.at : undefined)
 
 function conflict(id: Identity, one: Owner, other: Owner): CnmError {
   const who = one === other ? `${one} describes it twice` : `${one} and ${other}`

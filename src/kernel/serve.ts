@@ -9,6 +9,9 @@ import { Faults } from './transaction/faults.js'
 import { Resources } from './transaction/resources.js'
 import { toWire } from './wire.js'
 
+/** Whatever happens, events are read and namespaces followed: removals that wait for company go on waiting. */
+const LETS_WAIT = new Set<string>(['drainEvents', 'followNamespace', 'unfollowNamespace'])
+
 /** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
 export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {
   const resources = new Resources()
@@ -42,8 +45,7 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
       queue.run(request[2], (error) => (error === undefined ? reply(id, null) : reply(id, null, toWire(error))))
       return
     }
-    // Events are read whenever something happens: removals that wait for company go on waiting.
-    if (name !== 'drainEvents') queue.settle()
+    if (!LETS_WAIT.has(name)) queue.settle()
     if (name === 'close') return close(id)
     try {
       const call = calls[name] as (...args: unknown[]) => unknown

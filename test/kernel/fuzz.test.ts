@@ -152,7 +152,7 @@ function parseAcknowledgement(payload: Uint8Array): unknown {
 }
 
 const event = (protocol: number, type: number, payload: Uint8Array): unknown =>
-  parseEvent({ message: { type, flags: 0, sequence: 0, port: 0, payload } }, protocol, new Places())
+  parseEvent({ message: { type, flags: 0, sequence: 0, port: 0, payload } }, protocol, new Places(), 'self')
 
 /** Messages and attributes as deep as they go, taken for one another. */
 function walk(bytes: Uint8Array): unknown {

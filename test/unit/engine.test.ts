@@ -17,7 +17,7 @@ class ModelKernel {
     this.transactions.push(operations)
     const before = new Map(this.objects)
     try {
-      for (const operation of madeAnewFirst(operations)) this.#run(operation)
+      for (const operation of operations) this.#run(operation)
     } catch (error) {
       this.objects = before
       throw error
@@ -59,13 +59,6 @@ class ModelKernel {
   text(): string {
     return canonical([...this.objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
-}
-
-/** Like the real one: a name that a later removal frees is out of the way before it is taken again. */
-function madeAnewFirst(operations: readonly Operation[]): Operation[] {
-  const created = new Set(operations.filter((operation) => operation.do === 'create').map(({ object }) => identity(object)))
-  const anew = operations.filter((operation) => operation.do === 'delete' && created.has(identity(operation.object)))
-  return [...anew, ...operations.filter((operation) => !anew.includes(operation))]
 }
 
 const at = fc.constantFrom('host', '/run/netns/a', '/run/netns/b')

@@ -9,6 +9,7 @@ import { assignNamespaceId } from './namespace-ids.js'
 import { Places } from './places.js'
 import { parseEvent } from './parse.js'
 import { Receiver } from './receive.js'
+import { nameThread } from './thread-name.js'
 import { prepareWakeSocket } from './wake-socket.js'
 
 export interface EventSocketRequest extends SourceRequest {
@@ -51,6 +52,8 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
   const places = new Places()
   let receiver: Receiver | undefined
   let last = 0
+  let name: string | undefined
+  const threadName = (): string => (name ??= nameThread())
   const opened = (id: number): Opened => {
     const found = sockets.get(id)
     if (found === undefined) throw new CnmError('ERR_CNM_CLOSED', 'this watch is closed')
@@ -59,6 +62,7 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
   return {
     prepareWake: (port, allNamespaces) => prepareWakeSocket(port, allNamespaces),
     openEvents: ({ protocol, groups, kinds, ...options }) => {
+      threadName()
       const socket = using('watch', (session) => session.inside('host', () => new EventSocket(protocol, groups, options)))
       sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']) })
       if (protocol === NETLINK_ROUTE) using('watch', (session) => places.learn('host', session))
@@ -72,7 +76,7 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
       for (const notification of socket.drain(receiver, LIMIT)) {
         count++
         if (notification === 'overrun') events.push({ kind: 'overrun' })
-        else events.push(...parseEvent(notification, socket.protocol, places))
+        else events.push(...parseEvent(notification, socket.protocol, places, threadName()))
       }
       return { events: events.filter(({ kind }) => kinds.has(kind)), more: count >= LIMIT }
     },

@@ -33,6 +33,8 @@ export interface NftablesEvent {
   /** Thread that committed it, and its name; 0 and empty for the kernel itself. */
   pid: number
   program: string
+  /** Committed by the kernel thread that reports it. */
+  own: boolean
 }
 
 /** The kernel dropped events because they were not read fast enough: only a dump tells what is true now. */

@@ -30,24 +30,30 @@ interface Told {
   link?: (payload: Uint8Array) => number
 }
 
+const LINK: Told = { kind: (payload) => (u8(payload) === AF_BRIDGE ? 'bridge-port' : 'link'), link: (payload) => i32(payload, 4) }
 const TOLD = new Map<number, Told>([
-  [RTM_NEWLINK, { kind: (payload) => (u8(payload) === AF_BRIDGE ? 'bridge-port' : 'link'), link: (payload) => i32(payload, 4) }],
+  [RTM_NEWLINK, LINK],
   [RTM_NEWADDR, { kind: () => 'address', link: (payload) => u32(payload, 4) }],
   [RTM_NEWROUTE, { kind: () => 'route', link: (payload) => u32(attributeMap(payload, RTMSG).get(RTA_OIF) ?? EMPTY) }],
   [RTM_NEWNEIGH, { kind: (payload) => (u8(payload) === AF_BRIDGE ? 'fdb' : 'neighbour'), link: (payload) => i32(payload, 4) }],
   [RTM_NEWRULE, { kind: () => 'policy-rule' }],
 ])
 
-/** What a notification says; nothing when it is of no kind that is watched. */
-export function parseEvent({ message, nsid }: Notification, protocol: number, places: Places): KernelEvent[] {
+/**
+ * What a notification says; nothing when it is of no kind that is watched.
+ * @param self name of the thread that asks
+ */
+export function parseEvent({ message, nsid }: Notification, protocol: number, places: Places, self: string): KernelEvent[] {
   const at = places.place(nsid)
-  if (protocol === NETLINK_NETFILTER) return nftablesEvent(message.type, message.payload, at)
+  if (protocol === NETLINK_NETFILTER) return nftablesEvent(message.type, message.payload, at, self)
   if (protocol !== NETLINK_ROUTE) return []
   if (message.type === RTM_DELNSID) return namespaceEvent(message.payload, places)
   const removed = (message.type & 3) === 1
   const told = TOLD.get(message.type & ~3)
   if (told === undefined || (message.type & 3) > 1) return []
-  return [objectEvent(told, message.payload, removed, at, places)]
+  const renamed = told === LINK ? places.renamed(at, message.payload) : undefined
+  const event = objectEvent(told, message.payload, removed, at, places)
+  return renamed === undefined ? [event] : [{ kind: 'link', action: 'removed', at, link: renamed }, event]
 }
 
 function objectEvent(told: Told, payload: Uint8Array, removed: boolean, at: Place, places: Places): ObjectEvent {
@@ -66,10 +72,11 @@ function namespaceEvent(payload: Uint8Array, places: Places): KernelEvent[] {
   return at === undefined ? [] : [{ kind: 'namespace', action: 'removed', at }]
 }
 
-function nftablesEvent(type: number, payload: Uint8Array, at: Place): KernelEvent[] {
+function nftablesEvent(type: number, payload: Uint8Array, at: Place, self: string): KernelEvent[] {
   if (type !== NFT_MSG_NEWGEN) return []
   const attributes = attributeMap(payload, NFGENMSG)
   const number = (attribute: number): number => u32be(attributes.get(attribute) ?? EMPTY)
   const program = text(attributes.get(NFTA_GEN_PROC_NAME) ?? EMPTY)
-  return [{ kind: 'nftables', action: 'changed', at, generation: number(NFTA_GEN_ID), pid: number(NFTA_GEN_PROC_PID), program }]
+  const [generation, pid] = [number(NFTA_GEN_ID), number(NFTA_GEN_PROC_PID)]
+  return [{ kind: 'nftables', action: 'changed', at, generation, pid, program, own: program === self }]
 }

@@ -39,6 +39,13 @@ export class Places {
     return this.#links.get(at)?.get(index)
   }
 
+  /** Name under which a link was known that an RTM_NEWLINK or RTM_DELLINK message calls by another. */
+  renamed(at: Place, payload: Uint8Array): string | undefined {
+    const before = this.linkName(at, i32(payload, 4))
+    const attribute = attributeMap(payload, IFINFOMSG).get(IFLA_IFNAME)
+    return before === undefined || attribute === undefined || text(attribute) === before ? undefined : before
+  }
+
   /** The links that there are now. */
   learn(at: Place, session: Session): void {
     const body = (writer: { u32(value: number): unknown }): void => {
