@@ -23,8 +23,8 @@ export class Namespaces {
   #current: Namespace
   /** One that nobody has yet. It has no name: the kernel drops it with its descriptor. */
   #spare: Namespace | undefined
-  /** Whether namespaces are made at all. */
-  #wanted = false
+  /** Until one could not be made. */
+  #wanted = true
 
   constructor() {
     this.home = describe(sys.open(CURRENT_NETNS, sys.O_RDONLY))

@@ -91,5 +91,6 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
     })
     if (resources.namespaces.wantsSpare) setImmediate(prepare)
   })
+  prepare()
   reply(READY, null)
 }

@@ -39,7 +39,7 @@ describe('census', () => {
     const fd = openSync('/proc/self/ns/net', 'r')
     const left = await leftBehind(before, { within: 0 })
     closeSync(fd)
-    expect(left).toEqual([expect.stringMatching(/^\+ descriptors net:\[\d+\]$/)])
+    expect(left).toEqual(['+ descriptors net'])
     expect(await leftBehind(before)).toEqual([])
   })
 

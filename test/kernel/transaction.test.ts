@@ -208,6 +208,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('a transaction', () => {
     await round(0)
     const count = open()
     for (let i = 0; i < 1000; i += 2) await round(i)
-    expect(open()).toBe(count)
+    // The thread keeps one namespace ready, or is about to.
+    expect(open()).toBeLessThanOrEqual(count + 1)
   })
 })
