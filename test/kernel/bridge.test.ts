@@ -23,7 +23,8 @@ const link = (name: string, at?: string): Link | undefined => links(at).find(({ 
 const routes = (at: string, family: '-4' | '-6'): { dst: string; gateway?: string; dev: string; metric?: number }[] =>
   JSON.parse(sh(at, 'ip', '-j', family, 'route')) as { dst: string; gateway?: string; dev: string }[]
 const sysctl = (at: string, path: string): string => sh(at, 'cat', `/proc/sys/net/${path}`).trim()
-const pings = (at: string, to: string): Promise<boolean> => succeeds(at, 'ping', '-c1', '-W1', to)
+// The first packet after a join may be lost while the kernel still activates the link, and ARP asks again after a second.
+const pings = (at: string, to: string): Promise<boolean> => succeeds(at, 'ping', '-c3', '-i0.3', '-W1', to)
 const prefixes = ({ addr_info }: Link): string[] => addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`)
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge networks', () => {

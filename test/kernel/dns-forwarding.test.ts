@@ -110,7 +110,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('forwarding', () =>
     const started = performance.now()
     expect((await asks.ask('slow.test', 'A')).code).toBe('SERVFAIL')
     expect(performance.now() - started).toBeGreaterThan(650)
-    expect(performance.now() - started).toBeLessThan(1500)
+    // Clients give up after 5 seconds.
+    expect(performance.now() - started).toBeLessThan(5000)
     expect((await asks.ask('web', 'A')).code).toBe('NOERROR')
   })
 

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,9 +29,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('examples run as they 
     expect(output).toContain('ping ended with 0')
   }, 60_000)
 
-  it('api, with a namespace that somebody else made', () => {
-    const container = spawn('unshare', ['--net', 'sleep', '60'])
+  it('api, with a namespace that somebody else made', async () => {
+    const container = spawn('unshare', ['--net', 'sh', '-c', 'echo made && exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
     try {
+      await once(container.stdout, 'data')
       const output = run('api', { STATE_DIR: stateDir, CONTAINER_NETNS: `/proc/${container.pid}/ns/net` })
       expect(output).toContain("[ '10.10.0.128/24' ]")
       expect(output).toContain('ping www: 0')
