@@ -16,6 +16,7 @@ export type {
   SandboxOptions,
   SubnetOptions,
 } from './controller/options.js'
+export type { PortWay, PublishedPort } from './controller/ports/port-views.js'
 export type { RunOptions, RunResult, SpawnOptions } from './controller/programs.js'
 export type { DialOptions, ListenOptions } from './controller/sandbox-sockets.js'
 export type { Sandbox } from './controller/sandbox.js'

@@ -58,6 +58,8 @@ export interface BridgeOptions {
   outbound6?: string
   /** Host address of published ports that name none. */
   hostBinding?: string
+  /** Ports are published in the family that endpoints have no address of, too, by a proxy. */
+  proxy: boolean
   /** Host interfaces through which every port of every endpoint can be reached. */
   trusted: string[]
   /** Packets with this mark reach every port. */
@@ -87,6 +89,7 @@ export const DEFAULTS: BridgeOptions = {
   gatewayMode4: 'nat',
   gatewayMode6: 'nat',
   masquerade: true,
+  proxy: false,
   trusted: [],
   macSpoofCheck: false,
   addressSpoofCheck: false,
@@ -152,6 +155,7 @@ export const NETWORK_OPTIONS: OptionTable<BridgeOptions & { default?: undefined 
   'com.docker.network.host_ipv6': { to: 'outbound6', parse: asIPv6 },
   outbound_addr6: { to: 'outbound6', parse: asIPv6 },
   'com.docker.network.bridge.host_binding_ipv4': { to: 'hostBinding', parse: asIPv4 },
+  port_proxy: { to: 'proxy', parse: asBoolean },
   'com.docker.network.bridge.trusted_host_interfaces': { to: 'trusted', parse: asLinkNames },
   accept_fwmark: { to: 'acceptMark', parse: asMark },
   isolate: { to: 'isolate', parse: asIsolation },

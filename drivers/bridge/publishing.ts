@@ -1,5 +1,6 @@
 import { CnmError, type EndpointView, type NetworkView, type Publishing } from '../../src/contracts/index.js'
 import type { BridgeEndpointOptions } from './endpoint-options.js'
+import { target } from './firewall/port-elements.js'
 import { translates } from './gateway-mode.js'
 import type { BridgeOptions } from './network-options.js'
 
@@ -19,7 +20,16 @@ export function publishing(
     (family) => translates(network, family) && endpoint.addresses.some((each) => each.family === family),
   )
   const address = network.options.hostBinding
-  return { families, ...(address !== undefined && address !== '0.0.0.0' && { address }) }
+  const proxied = network.options.proxy ? proxiedFamily(endpoint, families) : undefined
+  return { families, ...(address !== undefined && address !== '0.0.0.0' && { address }), ...(proxied && { proxied }) }
+}
+
+/** The family that the endpoint has no address of, and the address that it has. */
+function proxiedFamily(endpoint: EndpointView<BridgeEndpointOptions>, families: readonly (4 | 6)[]): Publishing['proxied'] {
+  const [own] = families
+  const family = own === 4 ? 6 : 4
+  if (own === undefined || endpoint.addresses.some((each) => each.family === family)) return undefined
+  return { family, to: target(endpoint, own)! }
 }
 
 const refusal = (message: string): CnmError => new CnmError('ERR_CNM_INVALID_ARGUMENT', message, { field: 'ports' })

@@ -15,6 +15,7 @@ const FIREWALL_WORDS = {
   outbound4: 'an address for outgoing packets',
   outbound6: 'an address for outgoing packets',
   hostBinding: 'an address for published ports',
+  proxy: 'a proxy for published ports',
   trusted: 'a trusted interface',
   acceptMark: 'an accepted mark',
   isolate: 'isolation from other networks',

@@ -20,13 +20,15 @@ export interface ResolverSockets {
 
 /**
  * Makes the sockets of the resolver in a sandbox, on ports that the kernel chooses, or on those of before where they are
- * free. `lo` must be up, and for family 6 have {@link resolverAddress6}.
+ * free. `lo` must be up; for family 6 it must have {@link resolverAddress6} before anybody asks.
  * @throws CnmError what the kernel refuses: ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_KERNEL
  */
 export async function openResolverSockets(kernel: SocketMaker, at: Place, family: 4 | 6, before?: ResolverPorts): Promise<ResolverSockets> {
   const address = family === 4 ? RESOLVER_ADDRESS : RESOLVER_ADDRESS_6
   const open = async (type: 'udp' | 'tcp-listen', port: number): Promise<SocketHandle> => {
-    const request: SocketRequest = type === 'udp' ? { type, address, port } : { type, address, port, backlog: BACKLOG }
+    // Of family 6 the address comes with the sandbox's description, which needs to know the ports.
+    const own = { address, port, freeBind: family === 6 }
+    const request: SocketRequest = type === 'udp' ? { type, ...own } : { type, ...own, backlog: BACKLOG }
     try {
       return await kernel.socket(at, request)
     } catch (error) {

@@ -151,6 +151,11 @@ export interface Publishing {
   families: readonly (4 | 6)[]
   /** Host address of ports that name none; without it every address of the host. */
   address?: string
+  /**
+   * A family in which no rule can lead packets to the endpoint, and its address of the other family: the core takes the
+   * ports there too, and hands on TCP and UDP itself. The endpoint sees connections of the host.
+   */
+  proxied?: { family: 4 | 6; to: string }
 }
 
 /**

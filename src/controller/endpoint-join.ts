@@ -8,7 +8,7 @@ import type { Endpoint } from './endpoint.js'
 import { withoutLeased } from './lease-record.js'
 import type { PreparedResolver } from './name-service.js'
 import type { OperationOptions } from './options.js'
-import { forgetConnections, portOwner, publishingOf } from './published-ports.js'
+import { forgetConnections, openPorts, portOwner, publishingOf } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
 import { undoable, type Undo } from './undo.js'
 
@@ -42,7 +42,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       undo.push(() => save(core, [before]))
       await joinInKernel(endpoint, sandbox, joining)
       undo.push(() => leaveInKernel(endpoint, sandbox, before))
-      await forgetConnections(endpoint, joining.ports, joining)
+      await openPorts(endpoint, joining.ports, joining)
       const joined: EndpointRecord = { ...joining, phase: 'ready' }
       await save(core, [joined])
       endpoint.record = joined

@@ -7,8 +7,8 @@ import { joinSandbox, leaveSandbox } from './endpoint-join.js'
 import { inspectEndpoint, type EndpointInspection } from './inspect.js'
 import type { Network } from './network.js'
 import type { OperationOptions, PortOptions, RouteOptions } from './options.js'
-import type { PortSelection } from './ports/port-views.js'
-import { publishPorts, unpublishPorts } from './published-ports.js'
+import { publishedPort, type PortSelection, type PublishedPort } from './ports/port-views.js'
+import { publishingOf, publishPorts, unpublishPorts } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
 import { validPorts } from './validation.js'
 import { endpointView } from './views.js'
@@ -62,8 +62,12 @@ export class Endpoint {
   get routes(): readonly RouteOptions[] {
     return this.record.routes ?? []
   }
-  get ports(): EndpointRecord['ports'] {
-    return this.record.ports
+  /** Published ports, and which way each goes. */
+  get ports(): PublishedPort[] {
+    const { ports, addresses } = this.record
+    if (ports.length === 0) return []
+    const publishing = publishingOf(this, this.record)
+    return ports.map((port) => publishedPort(port, addresses, publishing))
   }
   /** The sandbox it is joined to. */
   get sandbox(): Sandbox | undefined {

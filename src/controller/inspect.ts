@@ -103,7 +103,7 @@ export function inspectEndpoint(endpoint: Endpoint): EndpointInspection {
     Aliases: [...record.aliases],
     GwPriority: record.gatewayPriority,
     DriverOpts: record.options,
-    Ports: record.ports,
+    Ports: endpoint.ports,
     Labels: record.labels,
   }
 }

@@ -78,6 +78,7 @@ function noteTaking(kernel: Kernel, note: (operations: readonly Operation[]) => 
     transaction: async (operations) => note(operations),
     reservePorts: async () => ({ chosen: 0, fds: [] }),
     releasePorts: async () => undefined,
+    duplicatePorts: async () => [],
     forgetFlows: async () => 0,
     announce: async () => undefined,
     dropEnvironment: async () => undefined,

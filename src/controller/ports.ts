@@ -5,7 +5,18 @@ import { EphemeralPorts } from './ports/ephemeral-ports.js'
 import { portFailure } from './ports/port-failure.js'
 import { holderOf } from './ports/port-holder.js'
 import { readRequests, type PortRequest } from './ports/port-requests.js'
-import { isSamePort, lastOf, meet, publishedPorts, reservations, selectPorts, views, type PortSelection } from './ports/port-views.js'
+import {
+  isSamePort,
+  lastOf,
+  meet,
+  proxyTarget,
+  publishedPorts,
+  reservations,
+  selectPorts,
+  views,
+  type PortSelection,
+} from './ports/port-views.js'
+import type { PortProxy, ProxiedPort } from './ports/proxy/port-proxy.js'
 
 /** Whose ports they are: the id of an endpoint, and its name for messages. */
 export interface PortOwner {
@@ -24,9 +35,11 @@ interface Claim {
   owner: PortOwner
   port: PortView
   fds: number[]
+  /** The sockets among them that the proxy serves. */
+  proxied: ProxiedPort[]
 }
 
-type PortKernel = Pick<Kernel, 'reservePorts' | 'releasePorts' | 'forgetFlows'>
+type PortKernel = Pick<Kernel, 'reservePorts' | 'releasePorts' | 'duplicatePorts' | 'forgetFlows'>
 
 const EADDRINUSE = 98
 
@@ -38,6 +51,7 @@ export class Ports {
   readonly #kernel: PortKernel
   readonly #ephemeral = new EphemeralPorts()
   readonly #claims = new Map<string, Claim[]>()
+  #proxy: PortProxy | undefined
 
   constructor(kernel: PortKernel) {
     this.#kernel = kernel
@@ -93,10 +107,11 @@ export class Ports {
     const claims: Claim[] = []
     for (const port of ports) {
       const result = await this.#kernel.reservePorts([reservations(port, publishing)])
-      if ('fds' in result) claims.push({ owner, port, fds: result.fds })
+      if ('fds' in result) claims.push(...claimsOf(owner, [port], publishing, result.fds))
       else conflicts.push({ port, holder: (await this.#holder(result.refused)) ?? 'another process' })
     }
     this.#claims.set(owner.id, claims)
+    await this.serve(owner)
     return conflicts
   }
 
@@ -107,6 +122,14 @@ export class Ports {
   async forgetConnections(ports: readonly PortView[], addresses: readonly string[], publishing: Publishing): Promise<void> {
     const flows = ports.flatMap((port) => publishedPorts(port, addresses, publishing))
     if (flows.length > 0) await this.#kernel.forgetFlows(flows)
+  }
+
+  /** From now on the ports of an owner that need a proxy are served: the endpoint is there. */
+  async serve(owner: Pick<PortOwner, 'id'>): Promise<void> {
+    const proxied = (this.#claims.get(owner.id) ?? []).flatMap((claim) => claim.proxied)
+    if (proxied.length === 0) return
+    this.#proxy ??= new (await import('./ports/proxy/port-proxy.js')).PortProxy(this.#kernel)
+    await this.#proxy.serve(proxied)
   }
 
   /** Everything that is held. */
@@ -132,7 +155,7 @@ export class Ports {
       }
       const first = candidates[result.chosen]!
       if (request.candidates === undefined) this.#ephemeral.taken(request.protocol, first, request.count)
-      return claimsOf(owner, views(request, first), alternatives[result.chosen]!, result.fds)
+      return claimsOf(owner, views(request, first), publishing, result.fds)
     }
     throw await portFailure(request, refused, (port) => this.#holder(port))
   }
@@ -152,6 +175,7 @@ export class Ports {
   }
 
   async #release(claims: readonly Claim[]): Promise<void> {
+    await this.#proxy?.end(claims.flatMap(({ proxied }) => proxied.map(({ reservation }) => reservation)))
     const fds = claims.flatMap((claim) => claim.fds)
     if (fds.length > 0) await this.#kernel.releasePorts(fds)
   }
@@ -159,7 +183,16 @@ export class Ports {
 
 const freedom = ({ candidates }: PortRequest): number => candidates?.length ?? Infinity
 
-function claimsOf(owner: PortOwner, ports: readonly PortView[], reserved: readonly PortReservation[][], fds: readonly number[]): Claim[] {
+/** The sockets are in the order of the ports' reservations. */
+function claimsOf(owner: PortOwner, ports: readonly PortView[], publishing: Publishing, fds: readonly number[]): Claim[] {
   let at = 0
-  return ports.map((port, index) => ({ owner, port, fds: fds.slice(at, (at += reserved[index]!.length)) }))
+  return ports.map((port) => {
+    const reserved = reservations(port, publishing)
+    const own = fds.slice(at, (at += reserved.length))
+    const proxied = own.flatMap((reservation, index) => {
+      const target = proxyTarget(port, publishing, reserved[index]!)
+      return target === undefined ? [] : [{ reservation, target }]
+    })
+    return { owner, port, fds: own, proxied }
+  })
 }

@@ -44,7 +44,7 @@ export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptio
       await core.ports.withdraw(owner, added)
       throw error
     }
-    await forgetConnections(endpoint, added)
+    await openPorts(endpoint, added)
     return added
   })
 }
@@ -63,6 +63,13 @@ export async function unpublishPorts(endpoint: Endpoint, selections: readonly Po
     await forgetConnections(endpoint, leaving)
     await core.ports.withdraw(owner, leaving)
   })
+}
+
+/** After the rules of ports came: old connections are led to them, and what no rule can lead is served. */
+export async function openPorts(endpoint: Endpoint, ports: readonly PortView[], record = endpoint.record): Promise<void> {
+  if (ports.length === 0) return
+  await forgetConnections(endpoint, ports, record)
+  await endpoint.core.ports.serve(endpoint)
 }
 
 /** After the rules of ports came or went: old connections are led anew. */

@@ -8,7 +8,7 @@ import { InstanceLock } from './instance-lock.js'
 import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
 import { forgetFlows, type PublishedPorts } from './ports/flows.js'
-import { releasePorts, reservePorts, type PortReservation, type ReservationResult } from './ports/reservation.js'
+import { duplicatePorts, releasePorts, reservePorts, type PortReservation, type ReservationResult } from './ports/reservation.js'
 import { fileCalls, type FileCalls } from './files/file-calls.js'
 import { mountCalls, type MountCalls } from './mounting/mount-calls.js'
 import { forwardDrops, type ForwardDrop } from './nftables/index.js'
@@ -45,6 +45,7 @@ export interface HostCalls extends MountCalls, FileCalls {
   announce(at: Place, link: string): void
   reservePorts(alternatives: readonly (readonly PortReservation[])[]): ReservationResult
   releasePorts(fds: readonly number[]): void
+  duplicatePorts(fds: readonly number[]): number[]
   forgetFlows(ports: readonly PublishedPorts[]): number
   lockInstance(instance: string): void
   describe(operations: readonly Operation[]): string[]
@@ -69,6 +70,7 @@ export function hostCalls(
     announce: (at, link) => using(`announce ${link}`, (session) => announceLink(session, at, link)),
     reservePorts: (alternatives) => using('reserve ports', (session) => session.inside('host', () => reservePorts(alternatives))),
     releasePorts: (fds) => releasePorts(fds),
+    duplicatePorts: (fds) => duplicatePorts(fds),
     forgetFlows: (ports) =>
       using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
     lockInstance: (instance) => lock.take(instance),

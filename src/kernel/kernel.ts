@@ -169,6 +169,11 @@ export class Kernel implements AsyncDisposable {
     return this.#thread.call(undefined, 'releasePorts', fds)
   }
 
+  /** More descriptors of reserved sockets, for whoever serves them and closes them himself. */
+  duplicatePorts(fds: readonly number[]): Promise<number[]> {
+    return this.#thread.call(undefined, 'duplicatePorts', fds)
+  }
+
   /** Deletes the connection table's entries of published ports that led, or lead, to these targets; see {@link PublishedPorts}. */
   forgetFlows(ports: readonly PublishedPorts[]): Promise<number> {
     return this.#thread.call(undefined, 'forgetFlows', ports)

@@ -54,12 +54,12 @@ function candidates(host: number, hostEnd: number | undefined, count: number, fi
   return Array.from({ length: room - count + 1 }, (_, offset) => host + offset)
 }
 
-function readAddresses(address: string | string[] | undefined, { families }: Publishing, field: string): (string | undefined)[] {
+function readAddresses(address: string | string[] | undefined, { families, proxied }: Publishing, field: string): (string | undefined)[] {
   const listed = address === undefined ? [undefined] : [address].flat().map((each) => readAddress(each, field))
   for (const each of listed) {
     if (each === undefined) continue
     const family = each.includes(':') ? 6 : 4
-    if (families.includes(family)) continue
+    if (families.includes(family) || proxied?.family === family) continue
     throw refusal(field, `nothing would answer on ${each}: the endpoint has no IPv${family} address that ports are translated to`)
   }
   return [...new Set(listed)]

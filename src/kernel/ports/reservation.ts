@@ -11,6 +11,8 @@ export interface PortReservation {
   port: number
   /** `::` takes IPv4 as well. Default false. */
   bothFamilies?: boolean
+  /** Somebody will serve the socket: what comes meanwhile waits. Default: it takes nothing. */
+  served?: boolean
 }
 
 export type ReservationResult =
@@ -26,12 +28,14 @@ const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_ATTACH_FILTER = 26
 const BACKLOG = 1
+const SERVED_BACKLOG = 511
+const F_DUPFD_CLOEXEC = 1030
 const EPROTONOSUPPORT = 93
 const ESOCKTNOSUPPORT = 94
 
 /**
- * Holds all ports of the first alternative whose every port is free. The sockets take no packets: those that come
- * before the rules that lead them elsewhere are dropped, not refused.
+ * Holds all ports of the first alternative whose every port is free. Sockets that nobody serves take no packets: those
+ * that come before the rules that lead them elsewhere are dropped, not refused.
  * @throws SystemCallError for everything but an alternative that cannot be had
  */
 export function reservePorts(alternatives: readonly (readonly PortReservation[])[]): ReservationResult {
@@ -48,6 +52,18 @@ export function releasePorts(fds: readonly number[]): void {
   for (const fd of fds) if (fd >= 0) sys.close(fd)
 }
 
+/** Descriptors of the same sockets, for somebody who closes them himself. */
+export function duplicatePorts(fds: readonly number[]): number[] {
+  const copies: number[] = []
+  try {
+    for (const fd of fds) copies.push(sys.fcntl(fd, F_DUPFD_CLOEXEC, 0))
+    return copies
+  } catch (error) {
+    releasePorts(copies)
+    throw error
+  }
+}
+
 function reserveAll(reservations: readonly PortReservation[]): { fds: number[] } | { refused: PortReservation; errno: number } {
   const fds: number[] = []
   for (const reservation of reservations) {
@@ -62,7 +78,7 @@ function reserveAll(reservations: readonly PortReservation[]): { fds: number[] }
   return { fds }
 }
 
-function reserve({ protocol, address, port, bothFamilies = false }: PortReservation): number {
+function reserve({ protocol, address, port, bothFamilies = false, served = false }: PortReservation): number {
   const version6 = address.includes(':')
   const fd = openSocket(version6 ? sys.AF_INET6 : sys.AF_INET, protocol)
   if (fd < 0) return fd
@@ -70,9 +86,9 @@ function reserve({ protocol, address, port, bothFamilies = false }: PortReservat
     if (version6) sys.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, bothFamilies ? 0 : 1)
     // Connections of an earlier server that are still winding down do not count as taken.
     if (protocol !== 'udp') sys.setSocketOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-    dropEverything(fd)
+    if (!served) dropEverything(fd)
     sys.bindSocket(fd, internetAddress({ address, port }))
-    if (protocol !== 'udp') sys.listen(fd, BACKLOG)
+    if (protocol !== 'udp') sys.listen(fd, served ? SERVED_BACKLOG : BACKLOG)
     return fd
   } catch (error) {
     sys.close(fd)
