@@ -68,29 +68,21 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
     port.close()
   }
 
-  const guarded = (body: () => void): void => {
+  port.on('message', (message: string) => {
     if (!guard.begin()) return
     try {
-      body()
+      take(JSON.parse(message) as Request)
+      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
+      queue.settle()
+      // Nobody waits now.
+      if (!closed) resources.namespaces.prepare()
     } catch (error) {
       // Out of its namespace, the thread must not go on; anything else that comes here is a defect, and ends it too.
       throw error instanceof NamespaceLost ? error : new Error('defect in the kernel thread', { cause: error })
     } finally {
       guard.end()
     }
-  }
-  const prepare = (): void => {
-    if (!closed) guarded(() => resources.namespaces.prepare())
-  }
-
-  port.on('message', (message: string) => {
-    guarded(() => {
-      take(JSON.parse(message) as Request)
-      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
-      queue.settle()
-    })
-    if (resources.namespaces.wantsSpare) setImmediate(prepare)
   })
-  prepare()
+  resources.namespaces.prepare()
   reply(READY, null)
 }
