@@ -32,8 +32,17 @@ export interface IpamOptions {
   pools?: readonly PoolSource[]
   /** The same for the space `global`. Default: /24s of 10.128.0.0/9, and /64s of another unique local /48. */
   globalPools?: readonly PoolSource[]
-  /** `lowest` (default): the lowest address that is free; `serial`: the next after the one given last, which leaves time before one is used again. */
-  order?: 'lowest' | 'serial'
+  /**
+   * `lowest` (default): the lowest address that is free; `serial`: the next after the one given last, which leaves time
+   * before one is used again; `scattered`: anywhere in the ranges, so that many hosts that share the store and take
+   * addresses at once rarely reach for the same one.
+   */
+  order?: 'lowest' | 'serial' | 'scattered'
+  /**
+   * Whether what others do in a shared store is followed as it happens. Default true. Without, races are lost more often
+   * and nothing has to be heard of pools that are not used here.
+   */
+  follow?: boolean
 }
 
 class Ipam implements IpamDriver {
@@ -46,19 +55,29 @@ class Ipam implements IpamDriver {
   /** One change to the pools of a space at a time. */
   readonly #locks = new Map<string, Lock>()
   readonly #stopping = new AbortController()
+  readonly #isFollowing: boolean
   #following: Promise<void> | undefined
 
-  constructor({ store, name = 'default', pools = LOCAL_POOLS, globalPools = GLOBAL_POOLS, order = 'lowest' }: IpamOptions) {
-    if (order !== 'lowest' && order !== 'serial') throw refused('order', `expected lowest or serial, got ${String(order)}`)
+  constructor({
+    store,
+    name = 'default',
+    pools = LOCAL_POOLS,
+    globalPools = GLOBAL_POOLS,
+    order = 'lowest',
+    follow: isFollowing = true,
+  }: IpamOptions) {
+    if (!['lowest', 'serial', 'scattered'].includes(order))
+      throw refused('order', `expected lowest, serial or scattered, got ${String(order)}`)
+    this.#isFollowing = isFollowing && store.scope === 'global'
     this.name = name
     this.#store = store
     this.#bases = { local: parseSources(pools, 'pools'), global: parseSources(globalPools, 'globalPools') }
-    this.#defaults = { serial: order === 'serial', eui64: false }
+    this.#defaults = { serial: order === 'serial', scattered: order === 'scattered', eui64: false }
   }
 
   async start(): Promise<void> {
     // A store of one host shows its own commits only, which are known already.
-    if (this.#store.scope === 'global') this.#following ??= follow(this.#store, this.#spaces, this.#stopping.signal)
+    if (this.#isFollowing) this.#following ??= follow(this.#store, this.#spaces, this.#stopping.signal)
   }
 
   async stop(): Promise<void> {

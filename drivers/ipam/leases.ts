@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { CnmError } from '../../src/contracts/errors.js'
 import type { AddressRequest, Lease, PreparedChange, PreparedLease } from '../../src/contracts/ipam-driver.js'
 import type { StoreChange } from '../../src/contracts/store.js'
@@ -5,9 +6,12 @@ import { eui64Address } from './eui64.js'
 import { parseAddressOptions, type PoolOptions } from './pool-options.js'
 import type { LoadedPool } from './pool.js'
 import { isConflict, poolNotFound } from './pools.js'
-import { contains, formatAddress, formatPrefix, lastOf, parseAddress } from './prefix.js'
+import { contains, formatAddress, formatPrefix, lastOf, parseAddress, type Range } from './prefix.js'
 import { addressesKey, addressKey, addressOfKey, type AddressRecord, poolKey, readAddressRecord, readPoolRecord } from './records.js'
 import type { Space } from './space.js'
+
+/** What crypto.randomInt takes. */
+const LARGEST_RANDOM = 2n ** 47n
 
 /** Addresses looked up at once where somebody else was faster: there are probably more behind. */
 const CATCH_UP = 256
@@ -66,11 +70,12 @@ export async function prepareLease(space: Space, request: AddressRequest): Promi
 }
 
 /** @throws CnmError ERR_CNM_ADDRESSES_EXHAUSTED */
-async function dynamic(space: Space, pool: LoadedPool, request: AddressRequest, { serial }: PoolOptions): Promise<Prepared> {
+async function dynamic(space: Space, pool: LoadedPool, request: AddressRequest, { serial, scattered }: PoolOptions): Promise<Prepared> {
   const { subnet, prefix } = pool
   const isGateway = request.purpose === 'gateway'
   const ranges = isGateway ? [{ first: prefix.start, last: lastOf(prefix) }] : pool.ranges
-  const next = (): bigint | undefined => subnet.nextFree(ranges, serial && !isGateway ? pool.last : undefined)
+  const start = isGateway ? undefined : serial ? pool.last : scattered ? somewhere(ranges) : undefined
+  const next = (): bigint | undefined => subnet.nextFree(ranges, start)
   let found = next()
   if (found === undefined) {
     // Others who share the store may have released some.
@@ -83,6 +88,14 @@ async function dynamic(space: Space, pool: LoadedPool, request: AddressRequest, 
   }
   if (!isGateway) pool.last = found
   return take(space, pool, request, found)
+}
+
+/** Any address of the ranges, or the one before: what follows is looked at. */
+function somewhere(ranges: readonly Range[]): bigint {
+  const { first, last } = ranges[randomInt(ranges.length)]!
+  const size = last - first + 1n
+  const step = size > LARGEST_RANDOM ? size / LARGEST_RANDOM : 1n
+  return first - 1n + BigInt(randomInt(Number(size / step))) * step
 }
 
 function take(space: Space, pool: LoadedPool, request: AddressRequest, address: bigint): Prepared {

@@ -3,6 +3,8 @@ import { asBoolean, type OptionTable, parseOptions } from '../../src/contracts/o
 export interface PoolOptions {
   /** Dynamic addresses go on after the last one given, instead of taking the lowest that is free. */
   serial: boolean
+  /** Dynamic addresses are taken from a random place on. */
+  scattered: boolean
   /** Dynamic IPv6 addresses are made from the MAC. */
   eui64: boolean
 }

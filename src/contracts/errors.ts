@@ -64,6 +64,9 @@ export const ERROR_CODES = [
   'ERR_CNM_STORE_CORRUPT',
   // the cluster
   'ERR_CNM_CLUSTER_UNREACHABLE',
+  'ERR_CNM_NODE_EXISTS',
+  'ERR_CNM_NODE_NOT_FOUND',
+  'ERR_CNM_NUMBER_IN_USE',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

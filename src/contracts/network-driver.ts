@@ -28,6 +28,39 @@ export interface NetworkView<N = unknown> {
   readonly options: N
   /** What {@link NetworkDriver.beforeCreate} returned: kept in the network's record. */
   readonly state?: JsonValue
+  /** What {@link NetworkDriver.numbers} asked for, by the same names. */
+  readonly numbers?: Readonly<Record<string, readonly number[]>>
+  /** Of a network of scope `global`: its endpoints that are joined on other hosts, by id, as far as those hosts live. */
+  readonly peers?: ReadonlyMap<string, PeerView>
+}
+
+/** A host of a cluster. */
+export interface NodeView {
+  readonly name: string
+  /** Where the other hosts reach it. */
+  readonly address: string
+}
+
+/** An endpoint of the network that is joined on another host. */
+export interface PeerView {
+  readonly id: string
+  readonly name: string
+  readonly node: NodeView
+  readonly mac: string
+  /** With prefix length: `10.0.0.2/24`. */
+  readonly addresses: readonly { address: string; family: 4 | 6 }[]
+}
+
+/** Numbers that no other network of the cluster may have: VNIs, for instance. */
+export interface NumbersRequest {
+  /** Numbers are unique among those who ask for the same kind. */
+  kind: string
+  count: number
+  from: number
+  /** Inclusive. */
+  to: number
+  /** These, in this order, or an error; without it any that are free. */
+  wanted?: readonly number[]
 }
 
 export interface PortView {
@@ -67,7 +100,9 @@ export interface HostFacts {
   readonly bridgeNetfilter: readonly (4 | 6)[]
   /** Chains on the host that drop forwarded packets, unless one of their rules accepts them: Docker's, ufw's, firewalld's. */
   readonly forwardDrops: readonly { family: 'ip' | 'ip6' | 'inet'; table: string; chain: string; why: 'policy' | 'last rule' }[]
-  /** Links of the host by name: those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
+  /** This host in its cluster, and the link that has its address. Absent outside of clusters. */
+  readonly node?: NodeView & { readonly link?: string }
+  /** Links of the host by name: that of the node's address, those of the default routes, and those that {@link NetworkDriver.hostLinks} names, where they exist. */
   readonly links: ReadonlyMap<string, HostLink>
 }
 
@@ -116,8 +151,19 @@ export interface DriverContext {
 }
 
 export interface DriverCapabilities {
-  /** `local`: networks live on this host. `global`: in the cluster store. Default `local`. */
+  /**
+   * `local`: networks live on this host. `global`: in the store of the cluster, known to all of its hosts; what is
+   * described for one is in the kernel of those hosts alone where an endpoint of it is joined. Such a network knows its
+   * {@link NetworkView.peers}: a driver describes each as a {@link NetworkDriver.part} by the peer's id, and the core asks
+   * for that part anew when the peer comes, changes or goes. Default `local`.
+   */
   scope?: 'local' | 'global'
+  /**
+   * `own`: networks have their own way out of the host, or none. `gateway-network`: the core gives sandboxes without any
+   * other default route an interface on a bridge network of the host's, unless the network is internal, and publishes
+   * the endpoints' ports through it. Default `own`.
+   */
+  outside?: 'own' | 'gateway-network'
   /** Endpoints may publish ports. Default false: asking for it is refused. */
   publishesPorts?: boolean
   /** More than one subnet per family. Default false. */
@@ -190,6 +236,8 @@ export interface NetworkDriver<N = unknown, E = unknown> {
    * it, or when it returns nothing, each has one of its own. An endpoint that asks for another one is refused.
    */
   interfaceMac?(network: NetworkView<N>, host: HostFacts): string | undefined
+  /** What the network needs that no other of the cluster may have; asked once, before {@link beforeCreate}. Only of scope `global`. */
+  numbers?(network: NetworkView<N>): Readonly<Record<string, NumbersRequest>>
   /** What must exist while the network does. */
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */

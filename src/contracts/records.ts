@@ -65,6 +65,10 @@ export interface NetworkRecord {
   /** Of a config-only network: the subnets that networks made from it ask for. */
   template?: JsonValue
   state?: JsonValue
+  /** Numbers that are its own in the cluster, by the names under which its driver asked for them. */
+  numbers?: Record<string, number[]>
+  /** Made by the core itself, as the way out of sandboxes: its endpoints have no names. */
+  gateway?: boolean
   description: Description
   previous?: Description
 }

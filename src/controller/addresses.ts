@@ -40,7 +40,7 @@ export async function prepareAddresses(
   const assigned = assign(network.name, record.pools, request.addresses)
   const prepared: PreparedAddresses = { addresses: [], changes: [], committed: () => undefined }
   if (record.pools.length === 0) return prepared
-  const ipam = ipamDriver(core, record.ipamDriver)
+  const ipam = ipamDriver(core, record.ipamDriver, network.scope)
   const inCommit = core.sharesStore(ipam)
   for (const { pool, address } of assigned) {
     const wanted: AddressRequest = { pool: pool.id, owner, purpose: 'endpoint', address, mac: request.mac, name: request.name }
@@ -105,12 +105,13 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
 
 /** Forgets an endpoint: its record and its addresses, in one commit where the IPAM driver can. */
 export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[], others: readonly StoreChange[] = []): Promise<void> {
-  const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) }))]
+  const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) })), ...unusedCopies(endpoints)]
   const releases: PreparedChange[] = []
   for (const { id, network, record } of endpoints) {
     const given = record.leases ?? record.addresses
-    if (given.length === 0) continue
-    const ipam = ipamDriver(core, network.record.ipamDriver)
+    // What the cluster has of it goes with its record there.
+    if (given.length === 0 || network.scope === 'global') continue
+    const ipam = ipamDriver(core, network.record.ipamDriver, network.scope)
     for (const { pool, address } of given) {
       const release = await prepareRelease(core, ipam, pool, withoutPrefix(address), id)
       if (release !== undefined) releases.push(release)
@@ -123,6 +124,15 @@ export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[]
     throw error
   }
   for (const release of releases) release.committed()
+  for (const { network, record } of endpoints) if (network.scope === 'global') await core.cluster?.endpoints.withdraw(network, record)
+}
+
+/** Of a network of the cluster this host keeps a copy as long as it has endpoints on it. */
+function unusedCopies(endpoints: readonly Endpoint[]): StoreChange[] {
+  const going = new Map<Network, number>()
+  for (const { network } of endpoints) if (network.scope === 'global') going.set(network, (going.get(network) ?? 0) + 1)
+  const unused = [...going].filter(([network, count]) => network.endpointsByName.size === count)
+  return unused.map(([network]) => ({ delete: recordKey(network.record) }))
 }
 
 async function prepareRelease(

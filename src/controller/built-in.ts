@@ -11,6 +11,7 @@ export function builtInDrivers(): DriverSource<AnyNetworkDriver>[] {
     { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() as never },
     { name: 'macvlan', load: async () => (await import('../../drivers/macvlan/index.js')).macvlan() as never },
     { name: 'ipvlan', load: async () => (await import('../../drivers/ipvlan/index.js')).ipvlan() as never },
+    { name: 'overlay', load: async () => (await import('../../drivers/overlay/index.js')).overlay() as never },
     { name: 'host', load: async () => (await import('../../drivers/host/index.js')).host() as never },
     { name: 'null', load: async () => (await import('../../drivers/null/index.js')).nullDriver() as never },
   ]
@@ -23,4 +24,10 @@ export async function builtInIpam(store: Store, pools?: readonly { base: string;
 
 export function builtInVolumeDrivers(kernel: Kernel): DriverSource<VolumeDriver>[] {
   return [{ name: 'local', load: async () => (await import('../../drivers/volume/index.js')).local({ kernel }) }]
+}
+
+/** The same for networks of a cluster: many hosts share them, and each follows only what it has joined. */
+export async function clusterIpam(store: Store, globalPools?: readonly { base: string; size: number }[]): Promise<IpamDriver[]> {
+  const { ipam } = await import('../../drivers/ipam/index.js')
+  return [ipam({ store, globalPools, order: 'scattered', follow: false })]
 }

@@ -73,9 +73,10 @@ async function releaseOrphanedPools(core: Core): Promise<string[]> {
 
 async function releaseOrphanedLeases(core: Core): Promise<string[]> {
   const freed: string[] = []
-  for (const { record } of core.networks) {
-    if (record.pools.length === 0) continue
-    const ipam = ipamDriver(core, record.ipamDriver)
+  for (const { record, scope } of core.networks) {
+    // Of those that hosts share, each host looks after its own endpoints.
+    if (record.pools.length === 0 || scope === 'global') continue
+    const ipam = ipamDriver(core, record.ipamDriver, scope)
     for (const pool of record.pools) {
       for (const lease of (await ipam.leases?.(pool.id)) ?? []) {
         if (lease.owner === record.id || core.endpoints.has(lease.owner)) continue

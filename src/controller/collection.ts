@@ -74,7 +74,8 @@ export class Collection<T extends Named> implements Iterable<T> {
   }
   add(object: T): void {
     this.#byId.set(object.id, object)
-    this.#byName.set(object.name, object)
+    // Of two with one name (one of them of the cluster, made while this host did not hear of it) the first keeps it.
+    if (this.#byName.get(object.name) === undefined) this.#byName.set(object.name, object)
   }
   remove(object: T): void {
     this.#byId.delete(object.id)

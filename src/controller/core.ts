@@ -6,6 +6,7 @@ import type { AnyRecord, PartRecord } from '../contracts/records.js'
 import type { JsonValue, Store, StoreChange } from '../contracts/store.js'
 import type { Engine } from '../engine/engine.js'
 import type { Kernel } from '../kernel/index.js'
+import type { Cluster } from './cluster/cluster.js'
 import type { Collection } from './collection.js'
 import type { DriverRegistry } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
@@ -43,6 +44,8 @@ export interface Core {
   readonly redescriptions: Redescriptions
   readonly hostLinks: HostLinks
   readonly troubles: Troubles
+  /** Only of controllers that are opened with one. */
+  readonly cluster: Cluster | undefined
   readonly networks: Collection<Network>
   readonly sandboxes: Collection<Sandbox>
   readonly endpoints: Map<string, Endpoint>
@@ -71,8 +74,9 @@ export async function save(core: Core, records: readonly StoredRecord[], forget:
   await core.store.commit([...records.map(putRecord), ...forget.map((record) => ({ delete: recordKey(record) }))])
 }
 
-export function ipamDriver(core: Core, name: string): IpamDriver {
-  const driver = core.ipam.get(name)
+/** @param scope of the network: in a cluster, the built-in ones keep addresses of scope `global` in its store */
+export function ipamDriver(core: Core, name: string, scope: 'local' | 'global'): IpamDriver {
+  const driver = (scope === 'global' ? core.cluster?.ipam.get(name) : undefined) ?? core.ipam.get(name)
   if (driver === undefined) {
     const known = [...core.ipam.keys()].join(', ')
     throw new CnmError('ERR_CNM_DRIVER_NOT_FOUND', `no IPAM driver ${name}; there are: ${known}`, { field: 'ipam.driver' })

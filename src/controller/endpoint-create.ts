@@ -1,6 +1,7 @@
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
 import { prepareAddresses } from './addresses.js'
+import { clusterOf } from './cluster/network-create.js'
 import { abortable, putRecord } from './core.js'
 import { readEndpointOptions } from './endpoint-options.js'
 import { Endpoint } from './endpoint.js'
@@ -9,7 +10,7 @@ import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
 import { refusePorts } from './published-ports.js'
 import { readRoutes } from './static-routes.js'
-import { undoable } from './undo.js'
+import { undoable, type Undo } from './undo.js'
 import { validEndpoint } from './validation.js'
 import { driverOptions } from './views.js'
 
@@ -56,18 +57,31 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
       description: [],
       gateways: [],
     }
+    if (network.scope === 'global') await claim(network, record, undo)
     const wanted = { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }
     const prepared = await prepareAddresses(network, record.id, wanted, undo)
     record.addresses = prepared.addresses
     record.leases = prepared.leases
-    await core.store.commit([putRecord(record), ...prepared.changes])
+    // Of a network of the cluster this host keeps a copy as long as it has endpoints on it.
+    const copies = network.scope === 'global' ? [putRecord(network.record)] : []
+    await core.store.commit([putRecord(record), ...copies, ...prepared.changes])
     prepared.committed()
     const endpoint = new Endpoint(core, record, network, parsed)
     network.endpointsByName.set(record.name, endpoint)
     core.endpoints.set(record.id, endpoint)
+    core.cluster?.making.delete(record.id)
     core.events.emit('endpoint:create', { endpoint, network })
     return endpoint
   })
+}
+
+/** In a cluster the name is taken first: whatever the endpoint gets after that can be found by this host. */
+async function claim(network: Network, record: EndpointRecord, undo: Undo): Promise<void> {
+  const cluster = clusterOf(network.core, network.driver)
+  cluster.making.add(record.id)
+  undo.push(() => cluster.making.delete(record.id))
+  undo.push(() => cluster.endpoints.withdraw(network, record))
+  await cluster.endpoints.claim(network, record)
 }
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT for a MAC where endpoints have none of their own */

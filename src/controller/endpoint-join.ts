@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
 import { announce } from './announce.js'
+import { enterNetwork, leaveNetwork } from './cluster/presence.js'
 import { abortable, ownerOf, save } from './core.js'
 import { describeEndpoint } from './endpoint-description.js'
 import type { Endpoint } from './endpoint.js'
@@ -22,6 +23,8 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
     undoable(async (undo) => {
       refuseJoined(endpoint)
       sandbox.refuseGone()
+      undo.push(() => leaveNetwork(network, endpoint.id))
+      await enterNetwork(network, endpoint.id)
       const before = endpoint.record
       const phase = before.phase === 'creating' ? 'creating' : 'joining'
       const joining: EndpointRecord = { ...before, phase, sandbox: sandbox.id }
@@ -49,6 +52,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       if (resolver !== undefined) core.names.serve(sandbox, resolver)
       core.names.changed(endpoint, sandbox)
       await sandbox.environment.refresh()
+      if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
     }),
   )
   announce(endpoint, sandbox)
@@ -67,11 +71,13 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     await save(core, [leaving])
     await core.leases.release(endpoint, sandbox)
     await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
+    await leaveNetwork(network, endpoint.id)
     core.names.changed(endpoint, sandbox)
     await sandbox.environment.refresh()
     await releasePorts(endpoint, leaving)
     await network.guardedDriver.afterLeave(endpoint.view(leaving), network.view())
     await save(core, [endpoint.record])
+    if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
   })
   core.events.emit('endpoint:leave', { endpoint, network, sandbox })
 }

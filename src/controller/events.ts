@@ -1,4 +1,5 @@
 import type { Deviation } from '../engine/check.js'
+import type { NodeState } from './cluster/nodes.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
@@ -25,6 +26,10 @@ export interface ControllerEvents {
   'volume:prune': [event: VolumesPruned]
   /** Somebody else had changed this in the kernel, and it is as it should be again. */
   repair: [event: { repaired: readonly Deviation[] }]
+  /** The store of the cluster can be reached again, or no longer. */
+  'cluster:contact': [event: { inTouch: boolean }]
+  /** How another host of the cluster is. */
+  'node:change': [event: { name: string; state: NodeState }]
   /** Something works, but not as one might expect: a foreign firewall that drops, a sysctl that was switched on. */
   warning: [event: { message: string; about?: string }]
 }

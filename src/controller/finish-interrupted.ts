@@ -43,6 +43,7 @@ async function takeOut(endpoint: Endpoint): Promise<void> {
     await endpoint.network.guardedDriver.afterLeave(endpoint.view(inside), endpoint.network.view())
   }
   endpoint.record = withoutSandbox(inside)
+  endpoint.network.users.delete(endpoint.id)
 }
 
 async function removeEndpoint(core: Core, endpoint: Endpoint): Promise<void> {

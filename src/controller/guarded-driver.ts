@@ -8,6 +8,7 @@ import type {
   HostFacts,
   NetworkDriver,
   NetworkView,
+  NumbersRequest,
   Publishing,
 } from '../contracts/network-driver.js'
 import { unknownOption } from '../contracts/options.js'
@@ -19,6 +20,7 @@ export type AnyNetworkDriver = NetworkDriver<never, never>
 
 const DEFAULTS: Required<DriverCapabilities> = {
   scope: 'local',
+  outside: 'own',
   publishesPorts: false,
   severalSubnets: false,
   gateway: 'always',
@@ -96,6 +98,9 @@ export class GuardedDriver {
   }
   endpoint(endpoint: EndpointView, network: NetworkView, host: HostFacts): Description {
     return this.#call('endpoint', () => this.#driver.endpoint(endpoint, network, host))
+  }
+  numbers(network: NetworkView): Readonly<Record<string, NumbersRequest>> {
+    return this.#call('numbers', () => this.#driver.numbers?.(network) ?? {})
   }
   parts(network: NetworkView): Iterable<string> {
     return this.#call('parts', () => this.#driver.parts?.(network) ?? [])

@@ -70,7 +70,11 @@ export class HostChanges {
 
 /** What one network sees of the host. */
 function ownPart(host: HostFacts, names: readonly string[]): HostFacts {
-  const seen = new Set([...names, ...Object.values(host.defaultRoute as Record<string, { link: string }>).map(({ link }) => link)])
+  const seen = new Set([
+    ...names,
+    ...(host.node?.link === undefined ? [] : [host.node.link]),
+    ...Object.values(host.defaultRoute as Record<string, { link: string }>).map(({ link }) => link),
+  ])
   return { ...host, links: new Map([...host.links].filter(([name]) => seen.has(name))) }
 }
 

@@ -1,5 +1,5 @@
 import type { LinkObject } from '../contracts/kernel-objects.js'
-import type { HostFacts, HostLink, HostRoute } from '../contracts/network-driver.js'
+import type { HostFacts, HostLink, HostRoute, NodeView } from '../contracts/network-driver.js'
 import type { Kernel } from '../kernel/index.js'
 import type { Core } from './core.js'
 
@@ -7,8 +7,9 @@ const MAIN_TABLE = 254
 const PROTOCOL_RA = 9
 
 /** Reads what drivers may know of the host: default routes, and the links they named. Cost does not grow with the host. */
-export async function readHostFacts(kernel: Kernel, instance: string, names: readonly string[]): Promise<HostFacts> {
-  const facts = await kernel.hostFacts(names)
+export async function readHostFacts(kernel: Kernel, instance: string, names: readonly string[], own?: NodeView): Promise<HostFacts> {
+  const node = own && { ...own, ...(await linkOfAddress(kernel, own.address)) }
+  const facts = await kernel.hostFacts(node?.link === undefined ? names : [...new Set([...names, node.link])])
   const links = new Map<string, HostLink>()
   for (const { link, addresses } of facts.links) links.set(link.name, hostLink(link, addresses))
   const defaultRoute: { 4?: HostRoute; 6?: HostRoute } = {}
@@ -17,7 +18,15 @@ export async function readHostFacts(kernel: Kernel, instance: string, names: rea
     if (link === undefined) continue
     defaultRoute[route.family === 6 ? 6 : 4] ??= { link: link.name, mtu: link.mtu, advertised: route.protocol === PROTOCOL_RA }
   }
-  return { instance, defaultRoute, ipv6: facts.ipv6, bridgeNetfilter: facts.bridgeNetfilter, forwardDrops: facts.forwardDrops, links }
+  const { ipv6, bridgeNetfilter, forwardDrops } = facts
+  return { instance, defaultRoute, ipv6, bridgeNetfilter, forwardDrops, links, ...(node !== undefined && { node }) }
+}
+
+async function linkOfAddress(kernel: Kernel, address: string): Promise<{ link?: string }> {
+  const found = (await kernel.list('host', ['address'])).find(
+    (object) => object.kind === 'address' && object.address.split('/')[0] === address,
+  )
+  return found?.kind === 'address' ? { link: found.link } : {}
 }
 
 function hostLink(link: LinkObject & { foreignType?: string }, addresses: readonly string[]): HostLink {

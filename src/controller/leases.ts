@@ -179,7 +179,7 @@ export class Leases {
   }
 
   #driver(endpoint: Endpoint): IpamDriver {
-    return ipamDriver(this.#core, endpoint.network.record.ipamDriver)
+    return ipamDriver(this.#core, endpoint.network.record.ipamDriver, endpoint.network.scope)
   }
 
   #warn(endpoint: Endpoint, text: string): void {

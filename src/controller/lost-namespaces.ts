@@ -1,5 +1,6 @@
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
+import { leaveNetwork } from './cluster/presence.js'
 import { ownerOf, save, type Changes, type Core } from './core.js'
 import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import { everythingOf } from './replace-descriptions.js'
@@ -15,6 +16,7 @@ export async function loseNamespaces(core: Core): Promise<KernelObject[]> {
     const { namespace, owned } = sandbox.record
     if (owned || namespace === 'host' || (await exists(core, namespace))) continue
     left.push(...sandbox.endpoints.flatMap(({ record }) => everythingOf(record)))
+    for (const { id, network } of sandbox.endpoints) network.users.delete(id)
     await forget(core, sandbox)
   }
   return left
@@ -35,7 +37,9 @@ export async function loseNamespace(core: Core, sandbox: Sandbox): Promise<void>
     for (const { endpoint, left } of before) {
       await releasePorts(endpoint, left)
       await endpoint.network.guardedDriver.afterLeave(endpoint.view(left), endpoint.network.view())
-      await core.names.changed(endpoint, sandbox)
+      core.names.changed(endpoint, sandbox)
+      await leaveNetwork(endpoint.network, endpoint.id)
+      if (endpoint.network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
       core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
     }
   })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { DnsEndpoint, DnsResolver, DnsServer, DnsView, ResolvConf, ResolverPorts } from '../../drivers/dns/index.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
+import type { PeerRecord } from './cluster/records.js'
 import type { Core } from './core.js'
 import type { Endpoint } from './endpoint.js'
 import { shortId } from './identifiers.js'
@@ -8,6 +9,12 @@ import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
 
 type Dns = typeof import('../../drivers/dns/index.js')
+
+/** An endpoint on another host. */
+interface NamedPeer {
+  id: string
+  record: PeerRecord
+}
 
 /** Ports inside a sandbox on which the resolver listens, by family of the address. */
 export interface ResolverRecord {
@@ -69,6 +76,12 @@ export class NameService {
     const joined = endpoint.record.sandbox !== undefined
     resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
     this.#show(sandbox)
+  }
+
+  /** Endpoints on other hosts have come, changed or gone. */
+  changePeers(network: Network, put: readonly NamedPeer[], remove: readonly string[]): void {
+    if (network.guardedDriver.capabilities.resolver)
+      this.#resolver?.changeNetwork({ id: network.id, put: put.map(dnsPeer), remove: [...remove] })
   }
 
   addNetwork(network: Network): void {
@@ -156,8 +169,16 @@ function dnsNetwork(network: Network): { id: string; name: string; endpoints: Dn
     const { sandbox } = endpoint
     return sandbox === undefined ? [] : [dnsEndpoint(endpoint, sandbox)]
   })
-  return { id: network.id, name: network.name, endpoints }
+  const peers = network.core.cluster?.peers(network)?.records ?? []
+  return { id: network.id, name: network.name, endpoints: [...endpoints, ...peers.map(dnsPeer)] }
 }
+
+const dnsPeer = ({ id, record }: NamedPeer): DnsEndpoint => ({
+  id,
+  names: record.names,
+  addresses: record.addresses.map(({ address }) => address),
+  ports: record.services,
+})
 
 function dnsEndpoint({ record }: Endpoint, sandbox: Sandbox): DnsEndpoint {
   const names = new Set([record.name, sandbox.name, shortId(sandbox.id), sandbox.hostname, ...record.aliases])

@@ -1,6 +1,7 @@
 import { CnmError } from '../contracts/errors.js'
 import type { NetworkRecord } from '../contracts/records.js'
 import type { JsonValue } from '../contracts/store.js'
+import { createGlobal } from './cluster/network-create.js'
 import { abortable, ipamDriver, ownerOf, save, type Core } from './core.js'
 import { routedPrefixes } from './host-facts.js'
 import { checkName, newId } from './identifiers.js'
@@ -45,8 +46,9 @@ async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promis
   const network = new Network(core, record, driver, parsed)
   undo.push(() => core.hostLinks.forget(network))
   await core.serial.run([`network/${record.id}`], async () => {
+    if (driver.capabilities.scope === 'global') return createGlobal(network, options, undo)
     if (driver.capabilities.addresses) {
-      const ipam = ipamDriver(core, record.ipamDriver)
+      const ipam = ipamDriver(core, record.ipamDriver, 'local')
       const exclude = await routedPrefixes(core)
       record.pools = await takePools({ ...record, networkId: record.id, driver, parsed, ipam, options, exclude }, undo)
     } else if (options.ipam?.pools?.length) {

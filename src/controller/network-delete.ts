@@ -1,4 +1,6 @@
 import { CnmError } from '../contracts/errors.js'
+import { clusterOf } from './cluster/network-create.js'
+import { deleteGlobal } from './cluster/network-delete.js'
 import { ipamDriver, ownerOf, save, type Changes } from './core.js'
 import type { Network } from './network.js'
 import { givePoolsBack } from './pools.js'
@@ -10,6 +12,11 @@ export async function deleteNetwork(network: Network): Promise<void> {
   await core.serial.run([`network/${network.id}`], async () => {
     if (core.networks.find(network.id) !== network) return
     refuseInUse(network)
+    if (network.scope === 'global') {
+      await deleteGlobal(clusterOf(core, network.driver), network)
+      forgetNetwork(network)
+      return
+    }
     const { record } = network
     // At once: nothing is made on it from here on.
     network.record = { ...record, phase: 'deleting' }
@@ -32,8 +39,13 @@ export async function removeNetwork(network: Network): Promise<void> {
   await core.engine.apply(changes)
   await guardedDriver.afterDelete(network.view())
   if (guardedDriver.capabilities.addresses && !record.configOnly)
-    await givePoolsBack(ipamDriver(core, record.ipamDriver), record.id, record.pools)
+    await givePoolsBack(ipamDriver(core, record.ipamDriver, network.scope), record.id, record.pools)
   await save(core, [], [record, ...parts])
+  forgetNetwork(network)
+}
+
+function forgetNetwork(network: Network): void {
+  const { core } = network
   core.networks.remove(network)
   core.names.removeNetwork(network)
   core.hostLinks.forget(network)

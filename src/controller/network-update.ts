@@ -37,7 +37,7 @@ export async function updateNetwork(network: Network, input: NetworkChanges): Pr
     for (const endpoint of network.endpoints) if (!held.has(endpoint)) await redescribeEndpoint(endpoint)
   }
   if (changes.dns !== undefined)
-    for (const endpoint of network.endpoints) if (endpoint.sandbox !== undefined) await core.names.changed(endpoint, endpoint.sandbox)
+    for (const endpoint of network.endpoints) if (endpoint.sandbox !== undefined) core.names.changed(endpoint, endpoint.sandbox)
   core.events.emit('network:change', { network })
 }
 

@@ -28,6 +28,8 @@ export class Network {
   readonly endpointsByName = new Map<string, Endpoint | undefined>()
   /** @internal what the driver describes part by part, by name */
   readonly parts = new Map<string, PartRecord>()
+  /** @internal of scope `global`: endpoints that are joined here or about to be; without any, nothing of it is in the kernel */
+  readonly users = new Set<string>()
   #facts: HostFacts | undefined
 
   /** @internal */
@@ -110,7 +112,12 @@ export class Network {
 
   /** @internal */
   view(): NetworkView {
-    return networkView(this.record, this.driverOptions)
+    return networkView(this.record, this.driverOptions, this.core.cluster?.peers(this)?.views)
+  }
+
+  /** @internal whether something of it is to be in the kernel of this host */
+  get present(): boolean {
+    return this.scope === 'local' || this.users.size > 0
   }
 
   /** @internal what the driver knows of the host; read once, and again after {@link forgetFacts} */
@@ -118,7 +125,7 @@ export class Network {
     if (this.#facts === undefined) {
       const names = this.guardedDriver.hostLinks(this.view())
       const facts = await this.core.hostFacts(names)
-      this.core.hostLinks.note(this, names, facts)
+      this.core.hostLinks.note(this, linksSeen(names, facts), facts)
       this.#facts = facts
     }
     return this.#facts
@@ -156,3 +163,7 @@ export class Network {
     })
   }
 }
+
+/** Links of the host whose change concerns a network: those that its driver named, and in a cluster that of the node's address. */
+const linksSeen = (named: readonly string[], { node }: HostFacts): readonly string[] =>
+  node?.link === undefined ? named : [...named, node.link]

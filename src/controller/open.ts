@@ -3,11 +3,12 @@ import * as v from 'valibot'
 import { CnmError } from '../contracts/errors.js'
 import type { IpamDriver } from '../contracts/ipam-driver.js'
 import type { DriverContext, NetworkDriver } from '../contracts/network-driver.js'
-import type { Store } from '../contracts/store.js'
+import type { ClusterStore, Store } from '../contracts/store.js'
 import type { VolumeDriver } from '../contracts/volume-driver.js'
 import { Engine } from '../engine/engine.js'
 import { Kernel } from '../kernel/index.js'
-import { builtInDrivers, builtInIpam } from './built-in.js'
+import { builtInDrivers, builtInIpam, clusterIpam } from './built-in.js'
+import { Cluster, type NodeOptions } from './cluster/cluster.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core, Emit } from './core.js'
 import { checkDistinct } from './distinct-drivers.js'
@@ -51,6 +52,13 @@ export interface ControllerOptions {
    * says that nothing is followed.
    */
   watch?: boolean
+  /**
+   * What the hosts of a cluster share: `etcd({ endpoints })` of `libcnm/store/etcd`. Networks of scope `global` live there.
+   * Closed with the controller.
+   */
+  cluster?: ClusterStore
+  /** This host in the cluster; needed with `cluster`. */
+  node?: NodeOptions
   signal?: AbortSignal
 }
 
@@ -64,6 +72,15 @@ const fields = v.strictObject({
   defaultPools: v.optional(v.array(v.strictObject({ base: v.string(), size: v.number() }))),
   defaultNetworkOptions: v.optional(v.record(v.string(), v.record(v.string(), v.string()))),
   watch: v.optional(v.boolean()),
+  cluster: v.optional(v.any()),
+  node: v.optional(
+    v.strictObject({
+      name: v.pipe(v.string(), v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, 'expected letters, digits, _ . -')),
+      address: v.pipe(v.string(), v.ip('expected an IPv4 or IPv6 address')),
+      lease: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(3600))),
+      grace: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400))),
+    }),
+  ),
   signal: v.optional(v.instance(AbortSignal)),
 })
 
@@ -73,6 +90,8 @@ export async function openCore(options: ControllerOptions, emit: Emit): Promise<
   checkDistinct(options.drivers, 'drivers')
   checkDistinct(options.volumeDrivers, 'volumeDrivers')
   checkDistinct(options.ipam, 'ipam')
+  if ((options.cluster === undefined) !== (options.node === undefined))
+    throw new CnmError('ERR_CNM_INVALID_ARGUMENT', 'controller: cluster and node go together', { field: 'node' })
   const instance = options.instance ?? 'cnm'
   const directory = join(options.stateDir ?? '/var/lib/libcnm', instance)
   const undo = new Undo()
@@ -87,6 +106,7 @@ export async function openCore(options: ControllerOptions, emit: Emit): Promise<
     undo.push(() => watch?.close())
     await recover(core)
     watch?.begin()
+    await core.cluster?.start()
     return { core, close: () => closeCore(core, undo) }
   } catch (error) {
     await undo.run()
@@ -152,6 +172,9 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     },
     hostLinks: new HostLinks(),
     troubles: new Troubles(),
+    get cluster() {
+      return cluster
+    },
     serial: new Serial(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
@@ -163,15 +186,17 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     alive: () => {
       if (closed) throw new CnmError('ERR_CNM_CLOSED', 'the controller is closed')
     },
-    hostFacts: (links) => readHostFacts(kernel, instance, links),
+    hostFacts: (links) => readHostFacts(kernel, instance, links, cluster?.node),
   }
   undo.push(async () => throwAll(await core.volumes.drivers.stop()))
+  const cluster = options.cluster && new Cluster(core, options.cluster, options.node!, await clusterIpam(options.cluster))
   const names = new NameService(core)
   const redescriptions = new Redescriptions(core)
   undo.push(() => names.close())
   const leases = new Leases(core)
   undo.push(() => leases.close())
   undo.push(() => redescriptions.close())
+  undo.push(() => cluster?.close())
   undo.push(() => core.ports.close())
   undo.push(() => (closed = true))
   return core

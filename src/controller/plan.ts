@@ -61,6 +61,8 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     serial: new Serial(),
     hostLinks: new HostLinks(),
     troubles: new Troubles(),
+    // What the hosts of a cluster share cannot be tried out.
+    cluster: undefined,
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map(),

@@ -89,7 +89,9 @@ async function addEndpoint(core: Core, record: EndpointRecord): Promise<void> {
   network.endpointsByName.set(record.name, endpoint)
   core.endpoints.set(record.id, endpoint)
   // One that was on its way in or out counts as outside; the kernel is told so before it is finished.
-  if (record.sandbox !== undefined && record.phase === 'ready') core.sandboxes.get(record.sandbox).joined.add(endpoint)
+  if (record.sandbox === undefined || record.phase !== 'ready') return
+  core.sandboxes.get(record.sandbox).joined.add(endpoint)
+  network.users.add(record.id)
 }
 
 /** What the kernel should hold for those records that are complete, and what it may hold for the others. */

@@ -18,7 +18,7 @@ export async function redescribeNetwork(core: Core, id: string): Promise<boolean
     const { record } = network
     network.forgetFacts()
     const next: NetworkRecord = { ...record, description: await describeNetwork(network) }
-    const parts = await partReplacements(network, new Set([...network.parts.keys(), ...network.guardedDriver.parts(network.view())]))
+    const parts = await partReplacements(network, new Set([...network.parts.keys(), ...partNames(network)]))
     const whole = sameDescription(record.description, next.description) ? [] : [{ before: record, after: next }]
     if (whole.length + parts.length === 0) return false
     await replaceDescriptions(core, [...whole, ...parts])
@@ -56,18 +56,21 @@ export async function redescribeEndpoint(endpoint: Endpoint): Promise<boolean> {
 
 /** What the driver describes for a network, in real namespaces. */
 export async function describeNetwork(network: Network): Promise<Description> {
+  if (!network.present) return []
   return inPlace(network, network.guardedDriver.network(network.view(), await network.facts()))
 }
 
 /** One replacement for each part that is not as it was. */
 export async function partReplacements(network: Network, names: Iterable<string>): Promise<Replacement<PartRecord>[]> {
+  // As long as it is not known who is there, those who were known stay.
+  if (network.scope === 'global' && network.present && network.core.cluster?.peers(network)?.known !== true) return []
   const facts = await network.facts()
   const view = network.view()
   const replacements: Replacement<PartRecord>[] = []
   for (const name of names) {
     checkPartName(network, name)
     const before = network.parts.get(name)
-    const description = inPlace(network, network.guardedDriver.part(view, name, facts))
+    const description = network.present ? inPlace(network, network.guardedDriver.part(view, name, facts)) : []
     if (sameDescription(before?.description ?? [], description)) continue
     const after: PartRecord = { kind: 'part', version: 1, network: network.id, name, description }
     replacements.push({ ...(before && { before }), ...(description.length > 0 && { after }) })
@@ -81,6 +84,9 @@ export function takeParts(network: Network, replacements: readonly Replacement<P
     else network.parts.set(after.name, after)
   }
 }
+
+/** Peers are parts by themselves: those that the driver describes. */
+const partNames = (network: Network): Iterable<string> => (network.present ? network.guardedDriver.parts(network.view()) : [])
 
 const inPlace = (network: Network, description: Description): Description =>
   resolvePlaces(description, { instance: network.core.instance, driver: network.driver, networkId: network.id })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { forgetEndpoints } from './addresses.js'
+import { leaveNetwork } from './cluster/presence.js'
 import { ownerOf, recordKey, save, type Changes } from './core.js'
 import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import type { OperationOptions } from './options.js'
@@ -31,6 +32,7 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
       sandbox.joined.delete(endpoint)
       core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
       endpoint.record = withoutSandbox(left)
+      await leaveNetwork(endpoint.network, endpoint.id)
       core.names.changed(endpoint, sandbox)
       await releasePorts(endpoint, left)
     }

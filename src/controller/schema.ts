@@ -53,6 +53,8 @@ const SCHEMAS = {
     routes,
     template: state,
     state,
+    numbers: v.optional(v.record(v.string(), v.array(v.number()))),
+    gateway: v.optional(v.boolean()),
     description: objects,
     previous: v.optional(objects),
   }),

@@ -7,7 +7,7 @@ export const INTERFACE_PREFIX = 'com.docker.network.container_iface_prefix'
 export const ENDPOINT_SYSCTLS = 'com.docker.network.endpoint.sysctls'
 export const ENDPOINT_INTERFACE_NAME = 'com.docker.network.endpoint.ifname'
 
-export function networkView(record: NetworkRecord, options: unknown): NetworkView {
+export function networkView(record: NetworkRecord, options: unknown, peers?: NetworkView['peers']): NetworkView {
   return {
     id: record.id,
     shortId: shortId(record.id),
@@ -19,6 +19,8 @@ export function networkView(record: NetworkRecord, options: unknown): NetworkVie
     subnets: record.pools.map(({ subnet, family, gateway, reserved }) => ({ subnet, family, gateway, reserved })),
     options,
     state: record.state,
+    ...(record.numbers !== undefined && { numbers: record.numbers }),
+    ...(peers !== undefined && { peers }),
   }
 }
 

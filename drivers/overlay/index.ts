@@ -1,0 +1,2 @@
+export type { OverlayOptions } from './network-options.js'
+export { overlay } from './overlay.js'
