@@ -1,6 +1,8 @@
 import { EventEmitter } from 'eventemitter3'
 import { CnmError } from '../contracts/errors.js'
 import { check, type Deviation } from '../engine/check.js'
+import { clusterOf } from './cluster/network-create.js'
+import type { ClusterNode } from './cluster/nodes.js'
 import { collectGarbage, type Collected } from './collect.js'
 import type { Core, Emit } from './core.js'
 import { createNetwork } from './network-create.js'
@@ -73,6 +75,20 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @throws CnmError ERR_CNM_SANDBOX_EXISTS, ERR_CNM_NAMESPACE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT … */
   createSandbox(options: SandboxOptions): Promise<Sandbox> {
     return createSandbox(this.#core, options)
+  }
+
+  /** The hosts of the cluster, as far as this one has heard of them; none without a cluster. */
+  get nodes(): ClusterNode[] {
+    return this.#core.cluster?.nodes.list() ?? []
+  }
+
+  /**
+   * Takes away what the cluster has of a host that will not come back: its endpoints, their addresses and names.
+   * @throws CnmError ERR_CNM_NODE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT for a host that is in touch, ERR_CNM_CLUSTER_UNREACHABLE
+   */
+  async forgetNode(name: string): Promise<void> {
+    this.#core.alive()
+    await clusterOf(this.#core, 'forgetNode').forget(name)
   }
 
   /**

@@ -77,7 +77,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
 
 /** In a cluster the name is taken first: whatever the endpoint gets after that can be found by this host. */
 async function claim(network: Network, record: EndpointRecord, undo: Undo): Promise<void> {
-  const cluster = clusterOf(network.core, network.driver)
+  const cluster = clusterOf(network.core, `driver ${network.driver}`)
   cluster.making.add(record.id)
   undo.push(() => cluster.making.delete(record.id))
   undo.push(() => cluster.endpoints.withdraw(network, record))

@@ -13,7 +13,7 @@ export async function deleteNetwork(network: Network): Promise<void> {
     if (core.networks.find(network.id) !== network) return
     refuseInUse(network)
     if (network.scope === 'global') {
-      await deleteGlobal(clusterOf(core, network.driver), network)
+      await deleteGlobal(clusterOf(core, `driver ${network.driver}`), network)
       forgetNetwork(network)
       return
     }

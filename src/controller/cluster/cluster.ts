@@ -11,7 +11,7 @@ import { finishRemovals, settleCreations } from './interrupted.js'
 import { ClusterNetworks } from './networks.js'
 import { Nodes } from './nodes.js'
 import { Peers } from './peers.js'
-import { ALIVE, aliveKey, NETWORKS, nodeKey, NODES, type NodeRecord } from './records.js'
+import { ALIVE, aliveKey, lastPart, NETWORKS, nodeKey, NODES, ownedKey, type NodeRecord } from './records.js'
 
 export interface NodeOptions {
   /** Unique among the hosts of the cluster. */
@@ -226,6 +226,20 @@ export class Cluster {
     for (const peers of this.#peers.values()) peers.nodeChanged(name)
     const state = this.nodes.state(name)
     if (name !== this.node.name) this.#core.events.emit('node:change', { name, state })
+  }
+
+  /**
+   * Takes away everything that the cluster has of a host that will not come back: endpoints, addresses, names.
+   * @throws CnmError ERR_CNM_NODE_NOT_FOUND; ERR_CNM_INVALID_ARGUMENT for one that is in touch
+   */
+  async forget(name: string): Promise<void> {
+    const details = { object: `node ${name}`, field: 'name' }
+    if ((await this.store.get(nodeKey(name))) === undefined)
+      throw new CnmError('ERR_CNM_NODE_NOT_FOUND', `no host of the cluster is called ${name}`, details)
+    if ((await this.store.get(aliveKey(name))) !== undefined)
+      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `node ${name} is in touch with the cluster: it is not forgotten`, details)
+    for (const { key, value } of await this.store.list(ownedKey(name))) await this.endpoints.remove(name, value as string, lastPart(key))
+    await this.store.commit([{ delete: nodeKey(name) }])
   }
 
   warn(message: string, about?: string): void {

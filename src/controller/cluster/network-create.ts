@@ -20,7 +20,7 @@ const ATTEMPTS = 50
 /** Makes a network of scope `global`: addresses, numbers, record. Nothing of it is in the kernel before something joins it. */
 export async function createGlobal(network: Network, options: NetworkOptions, undo: Undo): Promise<void> {
   const { core, guardedDriver: driver, driverOptions: parsed, record } = network
-  const cluster = clusterOf(core, driver.name)
+  const cluster = clusterOf(core, `driver ${driver.name}`)
   cluster.making.add(record.id)
   undo.push(() => cluster.making.delete(record.id))
   await noteCreation(core, record.id)
@@ -45,10 +45,10 @@ export async function createGlobal(network: Network, options: NetworkOptions, un
 }
 
 /** @throws CnmError ERR_CNM_NOT_SUPPORTED */
-export function clusterOf(core: Core, driver: string): Cluster {
+export function clusterOf(core: Core, what: string): Cluster {
   if (core.cluster !== undefined) return core.cluster
-  throw new CnmError('ERR_CNM_NOT_SUPPORTED', `driver ${driver} needs a cluster: Controller.open({ cluster: etcd({ … }), node: { … } })`, {
-    field: 'driver',
+  throw new CnmError('ERR_CNM_NOT_SUPPORTED', `${what} needs a cluster: Controller.open({ cluster: etcd({ … }), node: { … } })`, {
+    field: 'cluster',
   })
 }
 

@@ -11,6 +11,12 @@ import { ALIVE, lastPart, readNode, type NodeRecord } from './records.js'
  */
 export type NodeState = 'up' | 'closed' | 'suspect' | 'down'
 
+export interface ClusterNode {
+  name: string
+  address: string
+  state: NodeState
+}
+
 /** The hosts of the cluster as this one sees them. Only the passing of time counts, never a clock. */
 export class Nodes {
   readonly #grace: number
@@ -38,7 +44,7 @@ export class Nodes {
     return record === undefined || this.state(name) === 'down' ? undefined : { name, address: record.address }
   }
 
-  list(): { name: string; address: string; state: NodeState }[] {
+  list(): ClusterNode[] {
     return [...this.#records].map(([name, { address }]) => ({ name, address, state: this.state(name) }))
   }
 
