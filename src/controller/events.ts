@@ -3,6 +3,7 @@ import type { NodeState } from './cluster/nodes.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
+import type { VolumeProgress } from './volumes/progress.js'
 import type { Volume } from './volumes/volume.js'
 import type { VolumesPruned } from './volumes/volumes.js'
 
@@ -23,6 +24,7 @@ export interface ControllerEvents {
   'volume:mount': [event: { volume: Volume; consumer: string; readOnly: boolean }]
   'volume:unmount': [event: { volume: Volume; consumer: string }]
   'volume:delete': [event: { volume: Volume }]
+  'volume:progress': [event: VolumeProgress]
   'volume:prune': [event: VolumesPruned]
   /** Somebody else had changed this in the kernel, and it is as it should be again. */
   repair: [event: { repaired: readonly Deviation[] }]

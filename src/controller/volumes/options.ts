@@ -45,6 +45,7 @@ const consumerField = v.pipe(
   v.minLength(1),
   v.maxBytes(128),
   v.regex(/^[^\0-\x1f\x7f]+$/),
+  v.check((text) => !/^(cnm|sandbox):/.test(text), 'these names are for sandboxes and copies'),
   v.check((text) => Buffer.from(text).toString() === text),
 )
 

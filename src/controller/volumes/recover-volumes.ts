@@ -3,6 +3,7 @@ import type { VolumeRecord } from '../../contracts/volume-records.js'
 import type { Core } from '../core.js'
 import { readRecord } from '../schema.js'
 import { removeVolume } from './delete.js'
+import { isInternal } from './internal-use.js'
 import { endLease } from './leases.js'
 import { removeView, viewPath } from './read-only-view.js'
 import { Volume } from './volume.js'
@@ -47,7 +48,7 @@ export async function recoverVolumes(core: Core): Promise<void> {
 async function recoverVolume(volume: Volume, targets: ReadonlySet<string>): Promise<void> {
   if (volume.record.phase !== 'ready') return removeVolume(volume, false)
   volume.viewed = targets.has(viewPath(volume))
-  for (const lease of [...volume.leases.values()]) if (lease.phase !== 'ready') await endLease(volume, lease)
+  for (const lease of [...volume.leases.values()]) if (lease.phase !== 'ready' || isInternal(lease.consumer)) await endLease(volume, lease)
   const path = volume.path
   if (volume.leases.size === 0 && path !== undefined && targets.has(path)) await volume.guardedDriver.unmount(volume.guarded())
   if (volume.viewed && !hasReaders(volume)) await removeView(volume)

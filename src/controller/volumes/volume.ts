@@ -1,9 +1,11 @@
+import type { Readable } from 'node:stream'
 import { CnmError } from '../../contracts/errors.js'
 import type { JsonValue } from '../../contracts/store.js'
 import type { VolumeLeaseRecord, VolumeRecord } from '../../contracts/volume-records.js'
 import type { VolumeView } from '../../contracts/volume-driver.js'
 import type { Core } from '../core.js'
 import type { OperationOptions } from '../options.js'
+import { copyVolume, exportVolume, type VolumeCopyOptions } from './copies.js'
 import { deleteVolume, type VolumeDeleteOptions } from './delete.js'
 import type { GuardedView, GuardedVolumeDriver } from './guarded-volume-driver.js'
 import { inspectVolume, type VolumeInspection } from './inspect.js'
@@ -108,6 +110,22 @@ export class Volume {
   status({ signal }: OperationOptions = {}): Promise<Record<string, JsonValue>> {
     this.refuseGone()
     return this.guardedDriver.status(this.guarded(), signal)
+  }
+
+  /** A new volume with the same data, which shares its blocks where the file system can. */
+  clone(options: VolumeCopyOptions): Promise<Volume> {
+    return copyVolume(this, 'clone', options)
+  }
+  /** The same, never to be written to. Files that are written meanwhile may be caught half-way, unless it is a single-writer volume. */
+  snapshot(options: VolumeCopyOptions): Promise<Volume> {
+    return copyVolume(this, 'snapshot', options)
+  }
+  /**
+   * The data as a tar stream (POSIX pax). The volume is in use until the stream has ended or is destroyed.
+   * @throws CnmError ERR_CNM_NOT_SUPPORTED, in the stream, for a name that is not UTF-8
+   */
+  export(options: OperationOptions = {}): Promise<Readable> {
+    return exportVolume(this, options)
   }
 
   inspect(): VolumeInspection {

@@ -1,7 +1,9 @@
+import type { Readable } from 'node:stream'
 import { CnmError } from '../../contracts/errors.js'
 import type { Collection } from '../collection.js'
 import type { Core } from '../core.js'
 import type { Filters } from '../filters.js'
+import { importVolume } from './copies.js'
 import { ANONYMOUS, createVolume } from './create.js'
 import type { VolumeOptions } from './options.js'
 import type { Volume } from './volume.js'
@@ -55,6 +57,14 @@ export class Volumes implements Iterable<Volume> {
    */
   create(options: VolumeOptions = {}): Promise<Volume> {
     return createVolume(this.#core, options)
+  }
+
+  /**
+   * Makes a volume from a tar stream. Entries that lead out of it, and device nodes, are refused, and then there is no volume.
+   * @throws CnmError ERR_CNM_ARCHIVE_REFUSED, and those of {@link create}
+   */
+  import(archive: Readable, options: VolumeOptions = {}): Promise<Volume> {
+    return importVolume(this.#core, archive, options)
   }
 
   /** Deletes what nobody uses: anonymous volumes of this host, and with `all` those with names. */

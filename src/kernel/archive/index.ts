@@ -1,0 +1,2 @@
+export { exportTree } from './export-tree.js'
+export { importTree } from './import-tree.js'
