@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -6,8 +7,14 @@ import { defineConfig } from 'vitest/config'
 const inVm = process.env.VM_RUN === '1'
 const slow = inVm ? 10 : 1
 
-/** Compiled test and source files. The VM reads what was compiled outside; there it would take most of the time. */
-const compiled = fileURLToPath(new URL('.cache/vitest', import.meta.url))
+/**
+ * Compiled test and source files. The VM reads what was compiled outside; there it would take most of the time. A folder
+ * for each state of the dependencies: vitest removes one that fits others, under the feet of runs that use it.
+ */
+const dependencies = createHash('sha1')
+  .update(readFileSync(new URL('node_modules/.package-lock.json', import.meta.url)))
+  .digest('hex')
+const compiled = fileURLToPath(new URL(`.cache/vitest-${dependencies.slice(0, 12)}`, import.meta.url))
 
 /** The checkout may be somebody else's. */
 function canWrite(folder: string): boolean {
