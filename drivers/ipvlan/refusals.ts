@@ -10,10 +10,17 @@ type Network = NetworkView<IpvlanOptions>
 export function refuseImpossible(network: Network, host: HostFacts, others: readonly Network[]): void {
   refuseMtu(network, host)
   refuseOtherMode(network, others)
+  refuseUnknownSubnet(network)
   const { hostAccess, flag } = network.options
   if (!hostAccess) return
   if (flag !== 'bridge') throw refusal('host_access', `with flag ${flag} an interface on the host would not reach the endpoints`)
   refuseNoAddress(network, [])
+}
+
+/** Without broadcasts nobody can be asked for an address. */
+function refuseUnknownSubnet({ options: { mode }, subnets }: Network): void {
+  if (mode !== 'l2' && subnets.some(({ subnet }) => subnet.endsWith('/0')))
+    throw refusal('ipvlan_mode', `in mode ${mode} addresses cannot be got by DHCP: there are no broadcasts`)
 }
 
 /** Mode and flag are the parent's: the kernel would change them for everybody on it. */

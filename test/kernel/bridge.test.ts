@@ -134,7 +134,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
         'host',
         'sh',
         '-c',
-        'ip link add up0 mtu 1400 type veth peer name up1 && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up && ip link set up1 up && ip route add default via 192.0.2.2',
+        'ip link add up0 mtu 1400 type veth peer name up1 && ip link set up0 addrgenmode none && ip link set up1 addrgenmode none && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up && ip link set up1 up && ip route add default via 192.0.2.2',
       ),
     )
     afterAll(() => sh('host', 'ip', 'link', 'delete', 'up0'))

@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { leftBehind, takeCensus, type Census } from '../census.js'
 import { sh } from '../drivers/world.js'
 import { needs, needsPrivileges } from '../tools.js'
-import { addressLan, DhcpServer, LAN, makeLan, removeLan, ROUTERS } from './dhcp-server.js'
+import { DhcpServer } from './dhcp-server.js'
+import { addressLan, LAN, makeLan, removeLan, ROUTERS } from './lan.js'
 
 const RANGE = ['10.77.0.50', '10.77.0.59'] as const
 const OTHER = ['10.77.0.80', '10.77.0.89'] as const
@@ -97,6 +98,42 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'dnsmasq', 'ping'))('addresses 
     await expect(sandbox.connect(picky, { addresses: ['10.77.0.200'] })).rejects.toMatchObject({
       code: 'ERR_CNM_ADDRESS_IN_USE',
       message: expect.stringMatching(/10\.77\.0\.200 is not to be had; 10\.77\.0\.5\d is offered/),
+    })
+  })
+
+  it('come to endpoints on a bridge that somebody else made', async () => {
+    sh('host', 'sh', '-ec', 'ip link add own0 type bridge && ip link set own0 addrgenmode none up && ip link set up0 master own0')
+    try {
+      await start()
+      const options = { 'com.docker.network.bridge.name': 'own0' }
+      const ipam = { driver: 'dhcp' }
+      await expect(controller.createNetwork({ name: 'managed', driver: 'bridge', ipam, options })).rejects.toMatchObject({
+        code: 'ERR_CNM_INVALID_ARGUMENT',
+        message: expect.stringContaining('unmanaged'),
+      })
+      const bridged = await controller.createNetwork({
+        name: 'bridged',
+        driver: 'bridge',
+        ipam,
+        options: { ...options, mode: 'unmanaged' },
+      })
+      const endpoint = await sandbox.connect(bridged)
+      expect(endpoint.addresses).toEqual([expect.stringMatching(/^10\.77\.0\.5\d\/24$/)])
+      expect(gateways(sandbox)).toEqual([ROUTERS[0]])
+      await endpoint.delete({ force: true })
+    } finally {
+      sh('host', 'ip', 'link', 'delete', 'own0')
+    }
+  })
+
+  it('of IPv6 there are none, nor any that a range or a size is asked for', async () => {
+    const create = (more: object): Promise<Network> =>
+      controller.createNetwork({ name: 'more', driver: 'macvlan', options: { parent: 'up0' }, ipam: { driver: 'dhcp' }, ...more })
+    await expect(create({ enableIPv6: true })).rejects.toMatchObject({ code: 'ERR_CNM_NOT_SUPPORTED', field: 'enableIPv6' })
+    for (const pool of [{ subnet: '10.77.0.0/24', range: '10.77.0.0/25' }, { subnet: '0.0.0.0/24' }])
+      await expect(create({ ipam: { driver: 'dhcp', pools: [pool] } })).rejects.toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT' })
+    await expect(create({ ipam: { driver: 'dhcp', options: { client_idd: 'mac' } } })).rejects.toMatchObject({
+      code: 'ERR_CNM_UNKNOWN_OPTION',
     })
   })
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leftBehind, takeCensus, type Census } from '../census.js'
 import { needs, needsPrivileges } from '../tools.js'
+import { makeLan, removeLan } from './lan.js'
 
 const run = (example: string, env: Record<string, string>): string =>
   execFileSync(process.execPath, ['--import', 'tsx', `examples/${example}.ts`], { encoding: 'utf8', env: { ...process.env, ...env } })
@@ -43,6 +44,25 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('examples run as they 
       expect(output.trim().endsWith('done')).toBe(true)
     } finally {
       container.kill('SIGKILL')
+    }
+  }, 60_000)
+
+  it('lan, on the device of another machine’s network', () => {
+    makeLan()
+    try {
+      const output = run('lan', {
+        STATE_DIR: stateDir,
+        PARENT: 'up0',
+        SUBNET: '10.77.0.0/24',
+        RANGE: '10.77.0.192/27',
+        HOST: '10.77.0.223',
+      })
+      expect(output).toContain('camera is 10.77.0.192/24')
+      expect(output).toContain('printer pings camera: 0')
+      expect(output).toContain('camera pings the host: 0')
+      expect(output).not.toContain('note:')
+    } finally {
+      removeLan()
     }
   }, 60_000)
 })
