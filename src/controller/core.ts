@@ -21,6 +21,7 @@ import type { Redescriptions } from './redescriptions.js'
 import type { Sandbox } from './sandbox.js'
 import type { Serial } from './serial.js'
 import type { Troubles } from './troubles.js'
+import type { Turns } from './turns.js'
 import type { VolumeState } from './volumes/state.js'
 
 /** Tells the user of the controller. */
@@ -41,6 +42,7 @@ export interface Core {
   readonly names: NameService
   readonly leases: Leases
   readonly serial: Serial
+  readonly turns: Turns
   readonly redescriptions: Redescriptions
   readonly hostLinks: HostLinks
   readonly troubles: Troubles

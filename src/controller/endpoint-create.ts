@@ -20,6 +20,7 @@ import { driverOptions } from './views.js'
  */
 export async function createEndpoint(network: Network, input: EndpointOptions, phase: 'creating' | 'ready' = 'ready'): Promise<Endpoint> {
   const { core } = network
+  await core.turns.take()
   core.alive()
   const options = validEndpoint(input)
   checkName(options.name, 'endpoint')

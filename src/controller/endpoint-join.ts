@@ -43,6 +43,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
       await save(core, resolver === undefined ? [joining] : [joining, sandbox.record])
       undo.push(() => save(core, [before]))
+      await core.turns.take()
       await joinInKernel(endpoint, sandbox, joining)
       undo.push(() => leaveInKernel(endpoint, sandbox, before))
       await openPorts(endpoint, joining.ports, joining)

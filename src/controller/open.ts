@@ -23,6 +23,7 @@ import { Ports } from './ports.js'
 import { Redescriptions } from './redescriptions.js'
 import { recover } from './recover.js'
 import { Serial } from './serial.js'
+import { Turns } from './turns.js'
 import { Troubles } from './troubles.js'
 import { Undo } from './undo.js'
 import { check } from './validation.js'
@@ -176,6 +177,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
       return cluster
     },
     serial: new Serial(),
+    turns: new Turns(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map<string, Endpoint>(),

@@ -11,6 +11,7 @@ import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { rebuild } from './recover.js'
 import { Serial } from './serial.js'
+import { Turns } from './turns.js'
 import { Troubles } from './troubles.js'
 import { volumeCollection } from './volumes/open-volumes.js'
 
@@ -59,6 +60,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     names: new SilentNames(core),
     leases: new NoLeases(core),
     serial: new Serial(),
+    turns: new Turns(),
     hostLinks: new HostLinks(),
     troubles: new Troubles(),
     // What the hosts of a cluster share cannot be tried out.

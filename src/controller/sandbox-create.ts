@@ -9,6 +9,7 @@ import { validSandbox } from './validation.js'
 
 /** Makes a sandbox with a namespace of its own, or around one that exists. */
 export async function createSandbox(core: Core, input: SandboxOptions): Promise<Sandbox> {
+  await core.turns.take()
   core.alive()
   const options = validSandbox(input)
   checkName(options.name, 'sandbox')
@@ -41,6 +42,7 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
     const sandbox = new Sandbox(core, record)
     await save(core, [record])
     undo.push(() => save(core, [], [record]))
+    await core.turns.take()
     await core.engine.apply(new Map([[ownerOf(record), sandbox.describe()]]))
     undo.push(() => core.engine.apply(new Map([[ownerOf(record), undefined]])))
     sandbox.record = { ...record, phase: 'ready' }
