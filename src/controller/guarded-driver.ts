@@ -16,7 +16,7 @@ import type { JsonValue } from '../contracts/store.js'
 import { hookFailure, limitedHook } from './hook-limit.js'
 
 /** Whatever its options are: the core keeps them as the driver parsed them. */
-export type AnyNetworkDriver = NetworkDriver<never, never>
+export type AnyNetworkDriver = NetworkDriver
 
 const DEFAULTS: Required<DriverCapabilities> = {
   scope: 'local',

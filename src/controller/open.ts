@@ -38,7 +38,7 @@ export interface ControllerOptions {
   /** Owner of everything in the kernel: the nftables table, namespaces, link aliases. Up to 12 letters and digits. Default `cnm`. */
   instance?: string
   /** Network drivers beside the built-in ones; one of the same name takes the built-in's place. */
-  drivers?: readonly NetworkDriver<never, never>[]
+  drivers?: readonly NetworkDriver[]
   /** Volume drivers beside `local`. */
   volumeDrivers?: readonly VolumeDriver[]
   /** IPAM drivers beside `default` and `null`. */

@@ -36,7 +36,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('a network that is in u
     }
   }
   beforeAll(async () => {
-    controller = await Controller.open({ store: memory(), instance: 'update', drivers: [stubborn as NetworkDriver<never, never>] })
+    controller = await Controller.open({ store: memory(), instance: 'update', drivers: [stubborn] })
     const sandbox = await controller.createSandbox({ name: 'first' })
     const options = { policy: 'allow from a' }
     const network = await controller.createNetwork({ name: 'first', enableIPv6: true, dns: ['127.0.0.1'], options })

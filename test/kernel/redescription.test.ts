@@ -81,7 +81,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip'))('descriptions that change', ()
 
   const open = async (): Promise<void> => {
     driver = Object.assign(new Follower(), { remote: driver?.remote ?? new Set(), addresses: driver?.addresses ?? [] })
-    controller = await Controller.open({ stateDir, instance: 'follow', drivers: [driver as unknown as NetworkDriver<never, never>], store })
+    controller = await Controller.open({ stateDir, instance: 'follow', drivers: [driver], store })
     warnings = []
     controller.on('warning', ({ message }) => warnings.push(message))
   }

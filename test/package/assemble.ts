@@ -18,7 +18,7 @@ export function installedProject(): string {
   const given = process.env.LIBCNM_INSTALLED
   if (given !== undefined) return given
   const project = emptyProject('project')
-  unpack(pack(), project)
+  unpack(pack(), project, 'libcnm')
   for (const [path, entry] of Object.entries(lockedPackages)) {
     if (path !== '' && entry.dev !== true && entry.devOptional !== true) copyPackage(path, project)
   }
@@ -49,15 +49,24 @@ function pack(): string {
   })
   if (build.status !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`)
   for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs']) cpSync(name, join(stage, name), { recursive: true })
-  runNpm(['pack', '--ignore-scripts', '--pack-destination', stage], stage)
-  const tarball = readdirSync(stage).find((name) => name.endsWith('.tgz'))
-  if (tarball === undefined) throw new Error('npm pack made no tarball')
-  return join(stage, tarball)
+  return tarballOf(stage, stage)
 }
 
-function unpack(tarball: string, project: string): void {
+function tarballOf(folder: string, destination: string): string {
+  runNpm(['pack', '--ignore-scripts', '--pack-destination', destination], folder)
+  const tarball = readdirSync(destination).find((name) => name.endsWith('.tgz'))
+  if (tarball === undefined) throw new Error('npm pack made no tarball')
+  return join(destination, tarball)
+}
+
+/** Packs a folder, and puts the result where `npm install` puts it. */
+export function installPackage(folder: string, project: string, name: string): void {
+  unpack(tarballOf(folder, mkdtempSync(join(tmpdir(), 'packed-'))), project, name)
+}
+
+function unpack(tarball: string, project: string, name: string): void {
   execFileSync('tar', ['-xzf', tarball, '-C', project])
-  renameSync(join(project, 'package'), join(project, 'node_modules', 'libcnm'))
+  renameSync(join(project, 'package'), join(project, 'node_modules', name))
   rmSync(join(tarball, '..'), { recursive: true })
 }
 

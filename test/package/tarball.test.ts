@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { entries, packageExports } from '../../scripts/entries.mjs'
 import { takeCensus, leftBehind } from '../census.js'
-import { needsPrivileges } from '../tools.js'
-import { copyPackage, emptyProject, installedProject } from './assemble.js'
+import { needs, needsPrivileges } from '../tools.js'
+import { copyPackage, emptyProject, installedProject, installPackage } from './assemble.js'
 
 const PACKAGE_TIMEOUT = 300_000
 const subpaths = Object.keys(entries.public).map((subpath) => `libcnm${subpath.slice(1)}`)
@@ -97,12 +97,52 @@ describe.skipIf(needsPrivileges())('the kernel thread of the packed tarball', ()
   }
 })
 
-const CONSUMER = `import { CnmError, type ErrorCode } from 'libcnm'
+const PTP_PROGRAM = `
+  import { mkdtempSync, rmSync } from 'node:fs'
+  import { Controller } from 'libcnm'
+  import { ptp } from 'libcnm-driver-ptp'
+  const stateDir = mkdtempSync('/tmp/ptp-')
+  const controller = await Controller.open({ stateDir, instance: 'ptp', drivers: [ptp()] })
+  const network = await controller.createNetwork({ name: 'n', driver: 'ptp', enableIPv6: false, options: { mtu: '1400' } })
+  const [a, b] = [await controller.createSandbox({ name: 'a' }), await controller.createSandbox({ name: 'b' })]
+  await a.connect(network)
+  const [address] = (await b.connect(network)).addresses
+  const { code } = await a.run('ping', ['-c1', '-W2', address.split('/')[0]])
+  const refused = await controller.createNetwork({ name: 'm', driver: 'ptp', options: { mtv: '1400' } }).catch((error) => error.message)
+  await a.delete()
+  await b.delete()
+  await network.delete()
+  await controller.close()
+  rmSync(stateDir, { recursive: true })
+  console.log(JSON.stringify({ code, refused }))`
+
+describe.skipIf(needsPrivileges() ?? needs('ping'))('a driver in a package of its own', () => {
+  const name = 'libcnm-driver-ptp'
+  beforeAll(() => installPackage('examples/third-party-driver', project, name), PACKAGE_TIMEOUT)
+
+  it('is installed beside the packed tarball, and carries packets', { timeout: PACKAGE_TIMEOUT }, async () => {
+    const before = await takeCensus()
+    const result = run('ptp.mjs', PTP_PROGRAM) as { code: number; refused: string }
+    expect(result.code).toBe(0)
+    expect(result.refused).toMatch(/mtv.*mtu/)
+    expect(await leftBehind(before)).toEqual([])
+  })
+
+  it('passes the conformance suite of libcnm/testing', { timeout: PACKAGE_TIMEOUT }, () => {
+    cpSync('examples/third-party-driver/ptp.test.js', join(project, 'ptp.test.mjs'))
+    writeFileSync(join(project, 'ptp.js'), `export { ptp } from '${name}'\n`)
+    const { status, stdout } = spawnSync(process.execPath, ['--test', 'ptp.test.mjs'], { cwd: project, encoding: 'utf8' })
+    expect(stdout).toMatch(/driver on a kernel/)
+    expect(status, stdout).toBe(0)
+  })
+})
+
+const CONSUMER = `import { CnmError, Controller, type ErrorCode } from 'libcnm'
 import { Kernel } from 'libcnm/kernel'
 import type { NetworkDriver } from 'libcnm/contracts'
 export const code: ErrorCode = new CnmError('ERR_CNM_TIMEOUT', 'late').code
 export const open: () => Promise<Kernel> = () => Kernel.open()
-export type Driver = NetworkDriver
+export const own = (driver: NetworkDriver<{ mtu: number }, { color: string }>) => Controller.open({ drivers: [driver] })
 // @ts-expect-error this is no code
 export const wrong = new CnmError('ERR_NONSENSE', 'late')
 `
