@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { bridge } from '../../drivers/bridge/index.js'
 import { check } from '../../src/engine/check.js'
 import { leftBehind, takeCensus, type Census } from '../census.js'
-import { OUTSIDE, plugOutside, setBridgeNetfilter, unplugOutside, UPLINK } from '../drivers/outside.js'
+import { hasBridgeNetfilter, OUTSIDE, plugOutside, setBridgeNetfilter, unplugOutside, UPLINK } from '../drivers/outside.js'
 import { ask, serve, type Server } from '../drivers/reach.js'
 import { bare, DriverWorld, INSTANCE, nft, sh, type Member } from '../drivers/world.js'
-import { needs, needsPrivileges } from '../tools.js'
+import { needs, needsPrivileges, skipping } from '../tools.js'
 
 const at = (member: Member | string): string => (typeof member === 'string' ? member : `/run/netns/${member.at}`)
 const outside = `/run/netns/${OUTSIDE.name}`
@@ -242,6 +242,28 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
       }
     })
   })
+
+  it.skipIf(!hasBridgeNetfilter() && skipping('this kernel has no br_netfilter'))(
+    'on an adopted bridge endpoints see one another’s address, with br_netfilter too',
+    async () => {
+      sh(
+        'host',
+        'sh',
+        '-ec',
+        'ip link add own0 address 02:00:00:00:02:00 type bridge\nip link set own0 addrgenmode none\nip link set own0 up',
+      )
+      setBridgeNetfilter(true)
+      try {
+        const network = await world.network({ 'com.docker.network.bridge.name': 'own0' })
+        const [target, client] = [await service('target', network), await world.join('client', network)]
+        for (const family of FAMILIES) expect(await reached(client, bare(target, family))).toBe(`target80 ${bare(client, family)}`)
+        await world.clear()
+      } finally {
+        setBridgeNetfilter(false)
+        sh('host', 'ip', 'link', 'delete', 'own0')
+      }
+    },
+  )
 
   it('a bridge of somebody else goes on forwarding, and other tables stay as they are', async () => {
     const foreign =

@@ -13,11 +13,16 @@ const lacks = (...names: (keyof typeof features)[]): string | undefined => {
 
 interface PortVlans {
   ifname: string
-  vlans: { vlan: number; vlanEnd?: number; flags?: string[] }[]
+  vlans: { vlan: number; flags?: string[] }[]
 }
 
 const NAMED = { 'com.docker.network.bridge.name': 'br0' }
-const pings = (from: string, to: string): Promise<boolean> => succeeds(from, 'ping', '-c2', '-i0.3', '-W3', to)
+const pings = (from: string, to: string): Promise<boolean> => succeeds(from, 'ping', '-c1', '-W3', to)
+/** What is expected to be reached is asked for more often: the machine is slow, a wrong rule is no faster. */
+const reaches = async (from: string, to: string): Promise<boolean> => {
+  for (let tries = 0; tries < 6; tries++) if (await pings(from, to)) return true
+  return false
+}
 const vlansOf = (port: string): PortVlans['vlans'] =>
   (JSON.parse(sh('host', 'bridge', '-j', 'vlan', 'show', 'dev', port)) as PortVlans[]).find(({ ifname }) => ifname === port)?.vlans ?? []
 const portOf = (member: Member): string => `veth${member.view.id.slice(0, 11)}`
@@ -29,6 +34,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge netw
     world = await DriverWorld.open(bridge())
     await world.join('first', await world.network())
     await world.clear()
+    // With the first VRF the kernel adds a rule for all of them, and keeps it.
+    if (features['link-vrf'].available) sh('host', 'sh', '-ec', 'ip link add red type vrf table 100\nip link delete red')
   })
   beforeEach(async () => {
     before = await takeCensus()
@@ -47,9 +54,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge netw
       expect(vlansOf(portOf(a))).toEqual([{ vlan: 7, flags: ['PVID', 'Egress Untagged'] }])
       expect(vlansOf(portOf(other))).toEqual([{ vlan: 8, flags: ['PVID', 'Egress Untagged'] }])
       for (const family of [4, 6] as const) {
-        expect(await pings('a', bare(b, family))).toBe(true)
+        expect(await reaches('a', bare(b, family))).toBe(true)
         expect(await pings('a', bare(other, family))).toBe(false)
-        expect(await pings('host', bare(a, family))).toBe(true)
+        expect(await reaches('host', bare(a, family))).toBe(true)
         expect(await pings('host', bare(other, family))).toBe(false)
       }
     })
@@ -63,20 +70,16 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge netw
         await world.join('in21', network, { vlan: '21' }),
       ]
       await world.join('in9', network, { vlan: '9' })
-      expect(vlansOf(portOf(trunk)).map(({ vlan, vlanEnd = vlan }) => [vlan, vlanEnd])).toEqual([
-        [7, 7],
-        [8, 8],
-        [20, 22],
-      ])
+      expect(vlansOf(portOf(trunk)).map(({ vlan }) => vlan)).toEqual([7, 8, 20, 21, 22])
       for (const id of [8, 9, 21]) {
         sh('trunk', 'ip', 'link', 'add', 'link', 'eth0', 'name', `eth0.${id}`, 'type', 'vlan', 'id', String(id))
         sh('trunk', 'ip', 'addr', 'add', `192.168.${id}.1/24`, 'dev', `eth0.${id}`)
         sh('trunk', 'ip', 'link', 'set', `eth0.${id}`, 'up')
         sh(`in${id}`, 'ip', 'addr', 'add', `192.168.${id}.2/24`, 'dev', 'eth0')
       }
-      expect(await pings('trunk', bare(members[0]!, 4))).toBe(true)
-      expect(await pings('trunk', '192.168.8.2')).toBe(true)
-      expect(await pings('trunk', '192.168.21.2')).toBe(true)
+      expect(await reaches('trunk', bare(members[0]!, 4))).toBe(true)
+      expect(await reaches('trunk', '192.168.8.2')).toBe(true)
+      expect(await reaches('trunk', '192.168.21.2')).toBe(true)
       expect(await pings('trunk', '192.168.9.2')).toBe(false)
     })
 
@@ -93,7 +96,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge netw
         const [a, b] = [await world.join('a', network), await world.join('b', network)]
         const other = await world.join('other', network, { vlan: '8' })
         expect(vlansOf(portOf(a))).toEqual([{ vlan: 7, flags: ['PVID', 'Egress Untagged'] }])
-        expect(await pings('a', bare(b, 4))).toBe(true)
+        expect(await reaches('a', bare(b, 4))).toBe(true)
         expect(await pings('a', bare(other, 4))).toBe(false)
         await world.clear()
         expect(vlansOf('br0')).toEqual(bridgeVlans)
@@ -113,8 +116,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge netw
         expect(JSON.parse(sh('host', 'ip', '-j', 'link', 'show', 'br0'))).toMatchObject([{ master: 'red' }])
         expect(sh('host', 'ip', 'route', 'show', 'table', '100')).toContain(`${subnet} dev br0`)
         expect(sh('host', 'ip', 'route', 'show')).not.toContain(subnet)
-        for (const family of [4, 6] as const) expect(await pings('a', bare(b, family))).toBe(true)
-        expect(await pings('a', gateway!)).toBe(true)
+        for (const family of [4, 6] as const) expect(await reaches('a', bare(b, family))).toBe(true)
+        expect(await reaches('a', gateway!)).toBe(true)
         expect(await succeeds('host', 'ping', '-c1', '-W3', '-I', 'red', bare(a, 4))).toBe(true)
         expect(await succeeds('host', 'ping', '-c1', '-W1', bare(a, 4))).toBe(false)
         await world.clear()

@@ -128,6 +128,8 @@ const postrouting = (): FirewallRule[] => [
   ...eachFamily((family) =>
     rule('hairpin', translatedHere, isIn(concat(output, IP[family].source), sets.hairpin(family).name), { masquerade: {} }),
   ),
+  // With br_netfilter, packets between endpoints come by here too.
+  ...eachFamily((family) => rule('on one bridge', isIn(concat(output, IP[family].source), sets.hairpin(family).name), leave)),
   rule('between networks', isIn(output, sets.BRIDGES.name), leave),
   ...eachFamily((family) =>
     rule('own address', { snat: { family: IP[family].name, address: lookup(sets.translated(family).name, IP[family].source) } }),
