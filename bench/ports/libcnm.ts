@@ -49,9 +49,9 @@ async function member(controller: Controller): Promise<{ endpoint: Endpoint; san
 }
 
 /** To a port in the middle of those that are published. */
-export async function ratesOf(scene: Scene, netns: string, shape: Shape): Promise<Pick<Measure, 'first' | 'further'>> {
-  const last = shape === 'one port' ? FIRST : FIRST + MANY - 1
-  const port = (FIRST + last) >> 1
+export async function ratesOf(scene: Scene, netns: string, shape: Shape, first = FIRST): Promise<Pick<Measure, 'first' | 'further'>> {
+  const last = shape === 'one port' ? first : first + MANY - 1
+  const port = (first + last) >> 1
   const echo = await scene.echo(netns, port, port)
   const rates = { first: scene.rate('new', port), further: scene.rate('same', port) }
   echo.kill()
