@@ -72,10 +72,12 @@ export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGu
     if (!guard.begin()) return
     try {
       take(JSON.parse(message) as Request)
-      for (drain(); requests.length > 0 && !guard.stopped; drain()) answer(requests.shift() as Exclude<Request, [number]>)
+      for (drain(); requests.length > 0 && !guard.stopped; drain()) {
+        answer(requests.shift() as Exclude<Request, [number]>)
+        // Nobody waits now; and whoever has the answer to a later request finds the spare namespace there.
+        if (requests.length === 0 && !closed) resources.namespaces.prepare()
+      }
       queue.settle()
-      // Nobody waits now.
-      if (!closed) resources.namespaces.prepare()
     } catch (error) {
       // Out of its namespace, the thread must not go on; anything else that comes here is a defect, and ends it too.
       throw error instanceof NamespaceLost ? error : new Error('defect in the kernel thread', { cause: error })
