@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 export interface EtcdServer extends AsyncDisposable {
   readonly endpoint: string
   readonly directory: string
+  readonly pid: number
   /** Kills it; the data stay. */
   kill(): Promise<void>
   /** Starts it again, on the same address with the same data. */
@@ -45,6 +46,9 @@ export async function startEtcd({ address = '127.0.0.1', port, tls, netns, durab
   const server: EtcdServer = {
     endpoint,
     directory,
+    get pid() {
+      return child!.pid!
+    },
     async start() {
       child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
       const lines: string[] = []

@@ -1,7 +1,7 @@
 import type { Description, HostFacts, KernelObject, NetworkView, SysctlObject } from '../../src/contracts/index.js'
 import { bridgeName, gatewayMac, SPACE, vxlanName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
-import type { OverlayOptions } from './network-options.js'
+import { DEFAULT_PORT, type OverlayOptions } from './network-options.js'
 import { segmentsOf, type Segment } from './segments.js'
 
 type Network = NetworkView<OverlayOptions>
@@ -70,7 +70,7 @@ function vxlan({ options }: Network, segment: Segment, host: HostFacts, mtu: num
       ipv6AddressGeneration: 'none',
       vxlan: {
         id: segment.vni,
-        port: options.port,
+        ...(options.port !== DEFAULT_PORT && { port: options.port }),
         ...(host.node !== undefined && { local: host.node.address }),
         learning: false,
         proxy: true,

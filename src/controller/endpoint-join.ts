@@ -11,6 +11,7 @@ import type { PreparedResolver } from './name-service.js'
 import type { OperationOptions } from './options.js'
 import { forgetConnections, openPorts, portOwner, publishingOf } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
+import { refuseUnanswerable, settleWayOut } from './way-out.js'
 import { undoable, type Undo } from './undo.js'
 
 /** Join: record, kernel, record. The endpoint's objects and the sandbox's default routes change in one transaction. */
@@ -23,6 +24,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
     undoable(async (undo) => {
       refuseJoined(endpoint)
       sandbox.refuseGone()
+      refuseUnanswerable(endpoint, sandbox)
       undo.push(() => leaveNetwork(network, endpoint.id))
       await enterNetwork(network, endpoint.id)
       const before = endpoint.record
@@ -35,7 +37,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       undo.push(() => network.guardedDriver.afterLeave(endpoint.view(joining), network.view()))
       abortable(options.signal, `endpoint ${endpoint.name}`)
       if (joining.leases !== undefined) await acquireLeases(endpoint, sandbox, joining, undo, options.signal)
-      if (joining.wantedPorts.length > 0) {
+      if (joining.wantedPorts.length > 0 && network.guardedDriver.capabilities.outside === 'own') {
         joining.ports = await core.ports.publish(portOwner(endpoint), joining.wantedPorts, publishingOf(endpoint, joining))
         undo.push(() => core.ports.withdraw(portOwner(endpoint)))
       }
@@ -56,8 +58,20 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
     }),
   )
+  await getWayOut(endpoint, sandbox)
   announce(endpoint, sandbox)
   core.events.emit('endpoint:join', { endpoint, network, sandbox })
+}
+
+/** Without the way out that it should have, an endpoint is not joined. */
+async function getWayOut(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+  if (endpoint.network.record.gateway) return
+  try {
+    await settleWayOut(sandbox)
+  } catch (error) {
+    await leaveSandbox(endpoint, {})
+    throw error
+  }
 }
 
 /** Leave: record, kernel, record. The endpoint keeps its addresses and can join again. */
@@ -80,6 +94,7 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     await save(core, [endpoint.record])
     if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
   })
+  if (!network.record.gateway) await settleWayOut(sandbox)
   core.events.emit('endpoint:leave', { endpoint, network, sandbox })
 }
 
@@ -108,8 +123,7 @@ async function prepareResolver(
   undo: Undo,
 ): Promise<PreparedResolver | undefined> {
   const { core, network } = endpoint
-  if (!network.guardedDriver.capabilities.resolver || sandbox.record.namespace === 'host' || sandbox.record.resolver !== undefined)
-    return undefined
+  if (!network.hasNames || sandbox.record.namespace === 'host' || sandbox.record.resolver !== undefined) return undefined
   const prepared = await core.names.prepare(
     sandbox,
     joining.addresses.some(({ family }) => family === 4),

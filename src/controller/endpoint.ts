@@ -12,6 +12,7 @@ import { publishingOf, publishPorts, unpublishPorts } from './published-ports.js
 import type { Sandbox } from './sandbox.js'
 import { validPorts } from './validation.js'
 import { endpointView } from './views.js'
+import { gatewayEndpoint } from './way-out.js'
 
 /** One interface on one network. Made by {@link Network.createEndpoint}; carries traffic while joined to a sandbox. */
 export class Endpoint {
@@ -62,9 +63,11 @@ export class Endpoint {
   get routes(): readonly RouteOptions[] {
     return this.record.routes ?? []
   }
-  /** Published ports, and which way each goes. */
+  /** Published ports, and which way each goes. On a network without a way out of its own: those of its sandbox's way out. */
   get ports(): PublishedPort[] {
     const { ports, addresses } = this.record
+    if (this.network.guardedDriver.capabilities.outside === 'gateway-network')
+      return this.sandbox === undefined ? [] : (gatewayEndpoint(this.sandbox)?.ports ?? [])
     if (ports.length === 0) return []
     const publishing = publishingOf(this, this.record)
     return ports.map((port) => publishedPort(port, addresses, publishing))

@@ -72,7 +72,7 @@ export class NameService {
   /** Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox. */
   changed(endpoint: Endpoint, sandbox: Sandbox): void {
     const resolver = this.#resolver
-    if (resolver === undefined || !endpoint.network.guardedDriver.capabilities.resolver) return
+    if (resolver === undefined || !endpoint.network.hasNames) return
     const joined = endpoint.record.sandbox !== undefined
     resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
     this.#show(sandbox)
@@ -80,15 +80,14 @@ export class NameService {
 
   /** Endpoints on other hosts have come, changed or gone. */
   changePeers(network: Network, put: readonly NamedPeer[], remove: readonly string[]): void {
-    if (network.guardedDriver.capabilities.resolver)
-      this.#resolver?.changeNetwork({ id: network.id, put: put.map(dnsPeer), remove: [...remove] })
+    if (network.hasNames) this.#resolver?.changeNetwork({ id: network.id, put: put.map(dnsPeer), remove: [...remove] })
   }
 
   addNetwork(network: Network): void {
-    if (network.guardedDriver.capabilities.resolver && !network.configOnly) this.#resolver?.putNetwork(dnsNetwork(network))
+    if (network.hasNames && !network.configOnly) this.#resolver?.putNetwork(dnsNetwork(network))
   }
   removeNetwork(network: Network): void {
-    if (network.guardedDriver.capabilities.resolver && !network.configOnly) this.#resolver?.removeNetwork(network.id)
+    if (network.hasNames && !network.configOnly) this.#resolver?.removeNetwork(network.id)
   }
   /** Nothing of the resolver is in the sandbox any more. */
   async removeSandbox(sandbox: Sandbox): Promise<void> {
@@ -145,7 +144,7 @@ export class NameService {
   #view(sandbox: Sandbox): DnsView {
     const dns = this.#dns!
     const { record } = sandbox
-    const joined = sandbox.endpoints.filter(({ network }) => network.guardedDriver.capabilities.resolver)
+    const joined = sandbox.endpoints.filter(({ network }) => network.hasNames)
     const { ndotsSet } = dns.renderResolvConf(this.#settings(dns, sandbox))
     return {
       networks: [...new Set(joined.map(({ network }) => network.id))],

@@ -14,8 +14,11 @@ import { undoable, type Undo } from './undo.js'
 import { validNetwork } from './validation.js'
 import { driverOptions } from './views.js'
 
-/** Makes a network: addresses, record, kernel, in this order; whole or not at all. */
-export async function createNetwork(core: Core, input: NetworkOptions): Promise<Network> {
+/**
+ * Makes a network: addresses, record, kernel, in this order; whole or not at all.
+ * @param own what only the core itself may say of it
+ */
+export async function createNetwork(core: Core, input: NetworkOptions, own: Pick<NetworkRecord, 'gateway'> = {}): Promise<Network> {
   core.alive()
   const options = withTemplate(core, withDefaults(core, validNetwork(input)))
   checkName(options.name, 'network')
@@ -23,7 +26,7 @@ export async function createNetwork(core: Core, input: NetworkOptions): Promise<
   return undoable(async (undo) => {
     core.networks.reserve(options.name)
     undo.push(() => core.networks.release(options.name))
-    const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo)
+    const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo, own)
     if (options.configOnly) core.networks.add(network)
     core.names.addNetwork(network)
     core.events.emit('network:create', { network })
@@ -31,7 +34,7 @@ export async function createNetwork(core: Core, input: NetworkOptions): Promise<
   })
 }
 
-async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promise<Network> {
+async function createReal(core: Core, asked: NetworkOptions, undo: Undo, own: Pick<NetworkRecord, 'gateway'>): Promise<Network> {
   const driver = await core.drivers.get(asked.driver ?? 'bridge')
   const parsed = driver.networkOptions(driverOptions(asked.options ?? {}))
   const options = driver.isInternal(parsed) ? { ...asked, internal: true } : asked
@@ -40,7 +43,7 @@ async function createReal(core: Core, asked: NetworkOptions, undo: Undo): Promis
       field: 'driver',
     })
   }
-  const record = newRecord(options, driver.name)
+  const record = { ...newRecord(options, driver.name), ...own }
   const routes = readRoutes(options.routes, record, driver)
   if (routes.length > 0) record.routes = routes
   const network = new Network(core, record, driver, parsed)

@@ -115,6 +115,11 @@ export class Network {
     return networkView(this.record, this.driverOptions, this.core.cluster?.peers(this)?.views)
   }
 
+  /** @internal whether its endpoints are found by name */
+  get hasNames(): boolean {
+    return this.guardedDriver.capabilities.resolver && !this.record.gateway
+  }
+
   /** @internal whether something of it is to be in the kernel of this host */
   get present(): boolean {
     return this.scope === 'local' || this.users.size > 0

@@ -7,6 +7,7 @@ import type { Endpoint } from './endpoint.js'
 import type { PortOptions } from './options.js'
 import type { PortOwner } from './ports.js'
 import type { PortSelection } from './ports/port-views.js'
+import { gatewayEndpoint, settleWayOut } from './way-out.js'
 
 export const portOwner = (endpoint: Endpoint): PortOwner => ({
   id: endpoint.id,
@@ -29,6 +30,7 @@ export function refusePorts(
 /** Publishes more ports of an endpoint, at once if it is joined, else when it joins. */
 export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptions[]): Promise<PortView[]> {
   const { core } = endpoint
+  if (isThroughGateway(endpoint)) return publishThroughGateway(endpoint, [...endpoint.record.wantedPorts, ...ports])
   refusePorts(endpoint.name, ports, endpoint.network.guardedDriver)
   return serialised(endpoint, async () => {
     const wantedPorts = [...endpoint.record.wantedPorts, ...ports]
@@ -52,6 +54,14 @@ export async function publishPorts(endpoint: Endpoint, ports: readonly PortOptio
 /** Withdraws published ports of a joined endpoint. @throws CnmError ERR_CNM_PORT_NOT_FOUND */
 export async function unpublishPorts(endpoint: Endpoint, selections: readonly PortSelection[]): Promise<void> {
   const { core } = endpoint
+  if (isThroughGateway(endpoint)) {
+    const gateway = gatewayEndpoint(endpoint.sandbox!)
+    const leaving = gateway === undefined ? [] : core.ports.find(portOwner(gateway), selections)
+    const isLeft = (wanted: PortOptions): boolean =>
+      !leaving.some((port) => wanted.container === port.containerPort && (wanted.protocol ?? 'tcp') === port.protocol)
+    await publishThroughGateway(endpoint, endpoint.record.wantedPorts.filter(isLeft))
+    return
+  }
   await serialised(endpoint, async () => {
     const owner = portOwner(endpoint)
     const leaving = core.ports.find(owner, selections)
@@ -84,3 +94,14 @@ export async function forgetConnections(endpoint: Endpoint, ports: readonly Port
 
 const same = (a: PortView, b: PortView): boolean =>
   a.protocol === b.protocol && a.hostAddress === b.hostAddress && a.hostPort === b.hostPort
+
+const isThroughGateway = ({ network, record }: Endpoint): boolean =>
+  record.sandbox !== undefined && network.guardedDriver.capabilities.outside === 'gateway-network'
+
+/** Its network has no way out: the host publishes its ports on the way out that its sandbox got. Returns all that are published. */
+async function publishThroughGateway(endpoint: Endpoint, wantedPorts: EndpointRecord['wantedPorts']): Promise<PortView[]> {
+  const sandbox = endpoint.sandbox!
+  await serialised(endpoint, () => keepEndpoint(endpoint, { ...endpoint.record, wantedPorts }))
+  await settleWayOut(sandbox)
+  return [...endpoint.ports]
+}

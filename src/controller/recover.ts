@@ -15,6 +15,7 @@ import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
 import { serveAgain, served } from './serve-again.js'
 import { driverOptions } from './views.js'
+import { settleWaysOut } from './way-out.js'
 import { rebuildVolumes, recoverVolumes } from './volumes/recover-volumes.js'
 
 /**
@@ -33,6 +34,7 @@ export async function recover(core: Core): Promise<void> {
   await serveAgain(core)
   await holdPorts(core)
   core.leases.resume()
+  await settleWaysOut(core)
   core.redescriptions.begin()
   for (const { id, configOnly } of core.networks) if (!configOnly) core.redescriptions.changed(id)
 }

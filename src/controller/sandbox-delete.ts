@@ -5,6 +5,7 @@ import { ownerOf, recordKey, save, type Changes } from './core.js'
 import { releasePorts, withoutSandbox } from './endpoint-join.js'
 import type { OperationOptions } from './options.js'
 import type { Sandbox } from './sandbox.js'
+import { dropUnusedWayOut } from './way-out.js'
 import { mountsOf } from './sandbox-mounts/records.js'
 import { unmountAll } from './sandbox-mounts/unmount.js'
 
@@ -40,6 +41,7 @@ export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions
     for (const endpoint of endpoints) endpoint.forget()
     core.sandboxes.remove(sandbox)
   })
+  await dropUnusedWayOut(core)
   core.events.emit('sandbox:delete', { sandbox })
 }
 

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
+import { deepStrictEqual, match, ok, strictEqual, throws } from 'node:assert/strict'
 import { tmpdir } from 'node:os'
 import { CnmError } from '../contracts/errors.js'
 import type { Description } from '../contracts/description.js'
@@ -9,6 +9,7 @@ import {
   linksAreKnown,
   makesInterface,
   nothingTwice,
+  outsidePrivate,
   outsideTheSandbox,
   placesWithin,
   rulesOfDescriptions,
@@ -95,7 +96,7 @@ function declareSample(fresh: () => NetworkDriver, sample: DriverSample, it: Dri
       placesWithin(description, ['host', 'private'])
       linksAreKnown(description, [], host)
     }
-    nothingTwice(descriptions)
+    nothingTwice(descriptions.map(outsidePrivate))
   })
   test('describes endpoints by the rules', ({ driver, host, networks: [network], endpoints }) => {
     const whole = driver.network(network, host)
@@ -120,6 +121,22 @@ function declareSample(fresh: () => NetworkDriver, sample: DriverSample, it: Dri
       strictEqual(texts[1], texts[0], 'two drivers describe one network differently')
       strictEqual(texts[2], texts[0], 'a driver describes one network differently the second time')
     })
+  })
+  test('describes its parts by the rules, and none where there is nothing', ({ driver, host, networks: [network] }) => {
+    const whole = driver.network(network, host)
+    const parts = [...(driver.parts?.(network) ?? [])]
+    for (const name of parts) match(name, /^[A-Za-z0-9._:-]{1,128}$/, `${JSON.stringify(name)} is no name for a part`)
+    if (driver.capabilities?.scope === 'global')
+      for (const id of network.peers?.keys() ?? []) ok(parts.includes(id), 'a peer of a network of scope global must be a part, by its id')
+    const descriptions = parts.map((name) => driver.part!(network, name, host))
+    for (const description of descriptions) {
+      rulesOfDescriptions(description)
+      placesWithin(description, ['host', 'private'])
+      linksAreKnown(description, whole, host)
+    }
+    nothingTwice([whole, ...descriptions])
+    if (driver.part !== undefined)
+      deepStrictEqual(driver.part(network, 'no.such.part', host), [], 'a part that does not exist describes nothing')
   })
   test('announces within reason', ({ driver, networks: [network], endpoints: [endpoint] }) => {
     const { count, interval } = driver.announcements?.(endpoint, network) ?? { count: 0, interval: 0 }

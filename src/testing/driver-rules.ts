@@ -41,6 +41,10 @@ export function nothingTwice(descriptions: readonly Description[]): void {
 export const outsideTheSandbox = (description: Description): Description =>
   description.filter((object) => !('at' in object) || object.at !== 'sandbox')
 
+/** A private namespace is one network's own: what is in it may have the same name in another's. */
+export const outsidePrivate = (description: Description): Description =>
+  description.filter((object) => !('at' in object) || !object.at.startsWith('private:'))
+
 function kernelName(name: string): void {
   ok(new TextEncoder().encode(name).length <= LINK_NAME_BYTES, `${name} is longer than the kernel's ${LINK_NAME_BYTES} bytes`)
   match(name, /^(?!\.{1,2}$)[^/:%\s]+$/, `${name} is no name for a link`)

@@ -1,4 +1,4 @@
-import type { EndpointView, HostFacts, HostLink, NetworkDriver, NetworkView, SubnetView } from '../contracts/network-driver.js'
+import type { EndpointView, HostFacts, HostLink, NetworkDriver, NetworkView, PeerView, SubnetView } from '../contracts/network-driver.js'
 import type { DriverSample } from './driver-conformance.js'
 
 /** Networks, endpoints and a host as the core shows them to a driver, made of nothing but a number. */
@@ -33,6 +33,7 @@ export function sampleHost(given: DriverSample['host'] = {}): HostFacts {
     forwardDrops: [],
     defaultRoute: given.defaultRoute ?? { 4: { link: uplink.name, mtu: uplink.mtu } },
     links,
+    node: { name: 'conform', address: '192.0.2.10', link: uplink.name },
   }
 }
 
@@ -54,8 +55,32 @@ export function sampleNetwork(driver: NetworkDriver, sample: DriverSample, numbe
     if (ipv6) subnets.push({ subnet: `${six}:/64`, family: 6, reserved: {}, ...(gateway(6) && { gateway: `${six}:1` }) })
   }
   const name = sample.networkName ?? `conformance${number}`
-  return { id, shortId: id.slice(0, SHORT_ID_LENGTH), name, labels: {}, internal, ipv4: true, ipv6, subnets, options }
+  const network: NetworkView = { id, shortId: id.slice(0, SHORT_ID_LENGTH), name, labels: {}, internal, ipv4: true, ipv6, subnets, options }
+  return capabilities.scope === 'global' ? { ...network, ...inCluster(driver, network, number) } : network
 }
+
+/** What only networks of a cluster have: numbers of their own, and endpoints on other hosts. */
+function inCluster(driver: NetworkDriver, network: NetworkView, number: number): Pick<NetworkView, 'numbers' | 'peers'> {
+  const requests = Object.entries(driver.numbers?.(network) ?? {})
+  const numbers = requests.map(([name, { count, from, wanted }]) => [
+    name,
+    wanted ?? Array.from({ length: count }, (_, index) => from + number * count + index),
+  ])
+  const peer = (index: number): PeerView => ({
+    id: sampleId('endpoint', PEER_NUMBERS + index),
+    name: `peer${index}`,
+    node: { name: `node${index}`, address: `192.0.2.${20 + index}` },
+    mac: `02:42:0a:d5:01:0${index}`,
+    addresses: network.subnets.map(({ subnet, family }) => {
+      const [base = '', bits = ''] = subnet.split('/')
+      return { address: `${family === 4 ? base.replace(/0$/, String(100 + index)) : `${base}10${index}`}/${bits}`, family }
+    }),
+  })
+  return { numbers: Object.fromEntries(numbers) as NetworkView['numbers'], peers: new Map([0, 1].map(peer).map((each) => [each.id, each])) }
+}
+
+/** Apart from those of endpoints on this host. */
+const PEER_NUMBERS = 100
 
 export function sampleEndpoint(driver: NetworkDriver, sample: DriverSample, network: NetworkView, number = 0): EndpointView {
   const id = sampleId('endpoint', number)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestCluster } from '../hosts/cluster.js'
+import type { Host } from '../hosts/host.js'
 import { needs, needsPrivileges } from '../tools.js'
 
 const until = { timeout: 30_000, interval: 50 }
@@ -11,30 +12,183 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
   }, 60_000)
   afterAll(() => cluster?.[Symbol.asyncDispose]())
 
-  it('joins sandboxes on two hosts behind a router', async () => {
-    const [a, b] = cluster.hosts as [(typeof cluster.hosts)[0], (typeof cluster.hosts)[0]]
+  const join = (host: Host, network: string, name: string, options: object = {}): Promise<{ addresses: string[]; mac: string }> =>
+    host.run(
+      async ({ controller }, network: string, name: string, options: object) => {
+        const sandbox = controller.sandboxes.find(name) ?? (await controller.createSandbox({ name }))
+        const endpoint = await sandbox.connect(controller.networks.get(network), options)
+        return { addresses: endpoint.addresses.map((address) => address.split('/')[0]!), mac: endpoint.mac }
+      },
+      network,
+      name,
+      options,
+    )
+  const known = (host: Host, network: string): Promise<void> =>
+    vi.waitFor(() => host.run(({ controller }, network: string) => void controller.networks.get(network), network), until)
+  const run = (host: Host, from: string, ...command: string[]): Promise<{ code: number; output: string }> =>
+    host.run(
+      async ({ controller }, from: string, command: string[]) => {
+        const { code, stdout, stderr } = await controller.sandboxes.get(from).run(command[0]!, command.slice(1))
+        return { code: code ?? -1, output: stdout + stderr }
+      },
+      from,
+      command,
+    )
+  const succeeds = (host: Host, from: string, ...command: string[]): Promise<void> =>
+    vi.waitFor(async () => {
+      const { code, output } = await run(host, from, ...command)
+      expect(code, output).toBe(0)
+    }, until)
+  const removeAll = async (): Promise<void> => {
+    for (const host of cluster.hosts)
+      await host.run(async ({ controller }) => {
+        for (const sandbox of controller.sandboxes.list()) await sandbox.delete()
+      })
+    const [a] = cluster.hosts
+    await a!.run(async ({ controller }) => {
+      for (const network of controller.networks.list()) await network.delete()
+    })
+    for (const host of cluster.hosts)
+      await vi.waitFor(async () => expect(await host.run(({ controller }) => controller.networks.size)).toBe(0), until)
+  }
+
+  it('joins sandboxes on two hosts behind a router: one hop, names, IPv4 and IPv6', async () => {
+    const [a, b] = cluster.hosts as [Host, Host]
+    await a.run(async ({ controller }) => {
+      await controller.createNetwork({ name: 'blue', driver: 'overlay', internal: true, enableIPv6: true })
+    })
+    await known(b, 'blue')
+    await join(a, 'blue', 'one')
+    const two = await join(b, 'blue', 'two')
+    await succeeds(a, 'one', 'ping', '-4', '-c1', '-W1', '-t1', 'two')
+    await succeeds(a, 'one', 'ping', '-6', '-c1', '-W1', '-t1', two.addresses[1]!)
+    expect(await a.run(({ controller }) => controller.check())).toEqual([])
+    await removeAll()
+  })
+
+  it('takes a megabyte over TCP where no ICMP error gets through, and follows the MTU of the underlay', async () => {
+    const [a, b] = cluster.hosts as [Host, Host]
     await a.run(async ({ controller }) => {
       await controller.createNetwork({ name: 'blue', driver: 'overlay', internal: true })
     })
-    const seen = await vi.waitFor(() => b.run(({ controller }) => controller.networks.get('blue').inspect()), until)
-    expect(seen).toMatchObject({ Scope: 'global', Driver: 'overlay' })
-    const join = (host: typeof a, name: string) =>
-      host.run(async ({ controller }, name: string) => {
-        const sandbox = await controller.createSandbox({ name })
-        const endpoint = await sandbox.connect(controller.networks.get('blue'))
-        return { address: endpoint.addresses[0]!.split('/')[0]!, mac: endpoint.mac }
-      }, name)
-    const one = await join(a, 'one')
-    const two = await join(b, 'two')
-    expect(two.address).not.toBe(one.address)
-    await vi.waitFor(async () => {
-      const { code, stdout } = await a.run(
-        ({ controller }, to: string) => controller.sandboxes.get('one').run('ping', ['-c1', '-W1', '-t1', to]),
-        two.address,
+    await known(b, 'blue')
+    await join(a, 'blue', 'one')
+    await join(b, 'blue', 'two')
+    for (const host of [a, b])
+      await host.run(async ({ shell }) => {
+        for (const hook of ['input', 'output'])
+          await shell(
+            'nft',
+            `add table inet noicmp; add chain inet noicmp ${hook} { type filter hook ${hook} priority 0; }; add rule inet noicmp ${hook} icmp type destination-unreachable drop`,
+          )
+      })
+    const transfer = async (): Promise<void> => {
+      await b.run(async ({ controller }) => {
+        const net = process.getBuiltinModule('node:net')
+        const scope = globalThis as { got?: Promise<number> }
+        const server = await controller.sandboxes.get('two').listen(net.createServer(), { port: 7001 })
+        scope.got = new Promise((resolve) =>
+          server.once('connection', (socket) => {
+            let bytes = 0
+            socket.on('data', (chunk: Buffer) => (bytes += chunk.length))
+            socket.on('end', () => {
+              socket.end()
+              server.close()
+              resolve(bytes)
+            })
+          }),
+        )
+      })
+      await a.run(async ({ controller }) => {
+        const socket = await controller.sandboxes.get('one').dial({ host: 'two', port: 7001 })
+        await new Promise<void>((resolve, reject) => {
+          socket.on('error', reject)
+          socket.on('close', () => resolve())
+          socket.resume()
+          socket.end(Buffer.alloc(1_000_000))
+        })
+      })
+      expect(await b.run(() => (globalThis as { got?: Promise<number> }).got)).toBe(1_000_000)
+    }
+    await succeeds(a, 'one', 'ping', '-c1', '-W1', 'two')
+    await transfer()
+    const mtu = (host: Host, name: string) =>
+      host.run(
+        async ({ controller, shell }, name: string) =>
+          Number(
+            /mtu (\d+)/.exec(await shell('nsenter', `--net=${controller.sandboxes.get(name).netns}`, 'ip', 'link', 'show', 'eth0'))![1],
+          ),
+        name,
       )
-      expect(code, stdout).toBe(0)
-    }, until)
-    const named = await a.run(({ controller }) => controller.sandboxes.get('one').run('ping', ['-c1', '-W1', 'two']))
-    expect(named.code, named.stdout + named.stderr).toBe(0)
+    expect(await mtu(a, 'one')).toBe(1450)
+    for (const host of [a, b]) await host.run(({ shell }) => shell('ip', 'link', 'set', 'up0', 'mtu', '1400'))
+    await vi.waitFor(async () => expect([await mtu(a, 'one'), await mtu(b, 'two')]).toEqual([1350, 1350]), until)
+    await transfer()
+    for (const host of [a, b])
+      await host.run(({ shell }) => shell('ip', 'link', 'set', 'up0', 'mtu', '1500').then(() => shell('nft', 'delete table inet noicmp')))
+    await removeAll()
+  })
+
+  it('routes between the subnets of a network, and takes a third host that comes late', async () => {
+    const [a, b] = cluster.hosts as [Host, Host]
+    await a.run(async ({ controller }) => {
+      const pools = [{ subnet: '10.50.1.0/24' }, { subnet: '10.50.2.0/24' }]
+      const options = { 'com.docker.network.driver.overlay.vxlanid_list': '5001,5002', port: '8472' }
+      await controller.createNetwork({ name: 'wide', driver: 'overlay', internal: true, ipam: { pools }, options })
+      const taken = controller.createNetwork({
+        name: 'other',
+        driver: 'overlay',
+        options: { 'com.docker.network.driver.overlay.vxlanid_list': '5002' },
+      })
+      const refusal = await taken.then(
+        () => undefined,
+        (error: { code: string }) => error.code,
+      )
+      if (refusal !== 'ERR_CNM_NUMBER_IN_USE') throw new Error(`not refused: ${refusal}`)
+    })
+    await known(b, 'wide')
+    await join(a, 'wide', 'one', { addresses: ['10.50.1.10'] })
+    await join(b, 'wide', 'two', { addresses: ['10.50.2.10'] })
+    await succeeds(a, 'one', 'ping', '-c1', '-W1', '10.50.2.10')
+    const c = await cluster.addHost()
+    await known(c, 'wide')
+    await join(c, 'wide', 'three', { addresses: ['10.50.2.11'] })
+    await succeeds(a, 'one', 'ping', '-c1', '-W1', 'three')
+    await succeeds(c, 'three', 'ping', '-c1', '-W1', '-t1', 'two')
+    await removeAll()
+  })
+
+  it('gives a way out, and publishes ports on the host of the endpoint', async () => {
+    const [a, b] = cluster.hosts as [Host, Host]
+    await a.run(async ({ controller }) => {
+      await controller.createNetwork({ name: 'green', driver: 'overlay' })
+    })
+    await known(b, 'green')
+    await join(a, 'green', 'one', { ports: [{ host: 8080, container: 80 }] })
+    await join(b, 'green', 'two')
+    // The other host's outer address, beyond the router.
+    await succeeds(a, 'one', 'ping', '-c1', '-W1', '192.168.2.2')
+    await succeeds(b, 'two', 'ping', '-c1', '-W1', 'one')
+    await a.run(async ({ controller }) => {
+      const http = process.getBuiltinModule('node:http')
+      await controller.sandboxes.get('one').listen(
+        http.createServer((_, reply) => reply.end('published')),
+        { port: 80 },
+      )
+    })
+    expect(await b.run(async () => (await fetch('http://192.168.1.2:8080/')).text())).toBe('published')
+    expect(
+      await a.run(({ controller }) =>
+        controller.networks
+          .list()
+          .map(({ name }) => name)
+          .sort(),
+      ),
+    ).toEqual(['cnm_gwbridge', 'green'])
+    await removeAll()
+    for (const host of cluster.hosts)
+      expect(
+        await host.run(async ({ shell }) => (await shell('ip', '-br', 'link')).split('\n').filter((line) => /^(?:veth|br|vx)/.test(line))),
+      ).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import { bridge } from '../../drivers/bridge/index.js'
 import { host } from '../../drivers/host/index.js'
 import { ipvlan } from '../../drivers/ipvlan/index.js'
 import { macvlan } from '../../drivers/macvlan/index.js'
+import { overlay } from '../../drivers/overlay/index.js'
 import { nullDriver } from '../../drivers/null/index.js'
 import { driverConformance } from '../../src/testing/driver-conformance.js'
 import { IPVLAN_SAMPLES, MACVLAN_SAMPLES, MACVLAN_VLAN_SAMPLES, PASSTHRU } from '../drivers/parent-samples.js'
@@ -39,3 +40,17 @@ describe('null', () => driverConformance({ driver: nullDriver, describe, it }))
 describe('macvlan', () =>
   driverConformance({ driver: macvlan, samples: [...MACVLAN_SAMPLES, ...MACVLAN_VLAN_SAMPLES, PASSTHRU], describe, it }))
 describe('ipvlan', () => driverConformance({ driver: ipvlan, samples: IPVLAN_SAMPLES, describe, it }))
+
+describe('overlay', () =>
+  driverConformance({
+    driver: () => overlay(),
+    samples: [
+      { title: 'no options' },
+      { title: 'IPv4 only', ipv6: false },
+      { title: 'internal', internal: true },
+      { title: 'VNI, port, MTU', networkOptions: { 'com.docker.network.driver.overlay.vxlanid_list': '77', port: '8472', mtu: '1400' } },
+      { title: 'without checksum offload', networkOptions: { checksum_offload: 'false' } },
+    ],
+    describe,
+    it,
+  }))
