@@ -4,6 +4,7 @@ import type { Description } from '../contracts/description.js'
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { SandboxRecord } from '../contracts/records.js'
+import type { LinkStatistics } from '../kernel/index.js'
 import type { Core } from './core.js'
 import { chooseDefaultRoutes } from './default-route.js'
 import { makeDispatcher, type FetchDispatcher } from './dispatcher.js'
@@ -141,6 +142,18 @@ export class Sandbox {
   /** Takes away what {@link mount} put there. @throws CnmError ERR_CNM_VOLUME_NOT_MOUNTED */
   unmount(target: string): Promise<void> {
     return unmountInside(this, target)
+  }
+
+  /**
+   * Packets and bytes of its endpoints' interfaces since they were made, by interface name, as the sandbox counts them
+   * (`rx` is what it has received). @throws CnmError ERR_CNM_SANDBOX_NOT_FOUND
+   */
+  async statistics({ signal }: OperationOptions = {}): Promise<Record<string, LinkStatistics>> {
+    this.core.alive()
+    this.refuseGone()
+    const names = this.endpoints.flatMap(({ interfaceName }) => interfaceName ?? [])
+    const counters = await this.core.kernel.statistics(this.record.namespace, names, { signal })
+    return Object.fromEntries(names.map((name, i) => [name, counters[i]!]))
   }
 
   inspect(): SandboxInspection {

@@ -13,6 +13,7 @@ import type { EnvironmentSpec, SpawnSpec } from './process/messages.js'
 import type { RunningProgram } from './process/programs.js'
 import type { ListFilter, PlainCaller } from './protocol.js'
 import type { SocketHandle, SocketRequest } from './sockets.js'
+import type { LinkStatistics } from './rtnetlink/index.js'
 import { ThreadHandle } from './thread-handle.js'
 import type { Fault } from './transaction/faults.js'
 import type { WireguardState } from './wireguard/index.js'
@@ -126,6 +127,11 @@ export class Kernel implements AsyncDisposable {
       this.#thread.call(undefined, 'deleteFlowsTo', at, destination),
     /** Those that have this address at either end, before or after translation. */
     deleteOf: (at: Place, address: string): Promise<number> => this.#thread.call(undefined, 'deleteFlowsOf', at, address),
+  }
+
+  /** Counters of these links, in their order. @throws CnmError ERR_CNM_LINK_NOT_FOUND */
+  statistics(at: Place, links: readonly string[], { signal }: CallOptions = {}): Promise<LinkStatistics[]> {
+    return this.#thread.call(signal, 'linkStatistics', at, links)
   }
 
   /** Configuration and peers of a WireGuard link, without its keys. */

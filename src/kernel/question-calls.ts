@@ -5,6 +5,7 @@ import { NETLINK_GENERIC, NETLINK_NETFILTER } from './handler.js'
 import type { NetlinkSocket } from './netlink/socket.js'
 import { probe, type Capabilities, type FeatureName } from './probe/index.js'
 import type { Session } from './transaction/session.js'
+import { linkStatistics, type LinkStatistics } from './rtnetlink/index.js'
 import { readWireguard, type WireguardState } from './wireguard/index.js'
 
 /** What the kernel thread tells, and forgets, about things that are no objects of a description. */
@@ -16,6 +17,7 @@ export interface QuestionCalls {
   deleteFlowsTo(at: Place, destination: OriginalDestination): number
   deleteFlowsOf(at: Place, address: string): number
   readWireguard(at: Place, link: string): WireguardState
+  linkStatistics(at: Place, links: readonly string[]): LinkStatistics[]
 }
 
 type Using = <T>(what: string, body: (session: Session) => T) => T
@@ -30,6 +32,7 @@ export function questionCalls(using: Using): QuestionCalls {
     deleteMatchingFlows: (at, filter) => flows('conntrack -D', at, (socket) => conntrack.deleteMatchingFlows(socket, filter)),
     deleteFlowsTo: (at, destination) => flows('conntrack -D', at, (socket) => conntrack.deleteFlowsTo(socket, destination)),
     deleteFlowsOf: (at, address) => flows('conntrack -D', at, (socket) => conntrack.deleteFlowsOf(socket, address)),
+    linkStatistics: (at, links) => using(`statistics of ${at}`, (session) => links.map((link) => linkStatistics(session, at, link))),
     readWireguard: (at, link) => using(`wg show ${link}`, (session) => readWireguard(session.socket(at, NETLINK_GENERIC), link)),
   }
 }

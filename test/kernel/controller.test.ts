@@ -89,6 +89,25 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('controller', () => {
     await clean()
   })
 
+  it('a sandbox counts what goes through its interfaces', async () => {
+    const network = await controller.createNetwork({ name: 'counted' })
+    const [a, b] = [await controller.createSandbox({ name: 'a' }), await controller.createSandbox({ name: 'b' })]
+    expect(await a.statistics()).toEqual({})
+    await a.connect(network)
+    const target = bare(await b.connect(network))
+    const before = (await a.statistics())['eth0']!
+    await a.run('ping', ['-c5', '-i0.05', '-s1000', target])
+    const after = (await a.statistics())['eth0']!
+    const shown = ip<{ ifname: string; stats64: { rx: { packets: number } } }>(a, '-s', 'link', 'show', 'eth0')[0]!
+    expect(after.txBytes - before.txBytes).toBeGreaterThan(5000)
+    expect(after.rxBytes - before.rxBytes).toBeGreaterThan(5000)
+    expect(shown.stats64.rx.packets).toBeGreaterThanOrEqual(after.rxPackets)
+    expect(Object.keys(await a.statistics())).toEqual(['eth0'])
+    await a.delete()
+    await expect(a.statistics()).rejects.toMatchObject({ code: 'ERR_CNM_SANDBOX_NOT_FOUND' })
+    await clean()
+  })
+
   it('networks are isolated from each other without the firewall knowing a route', async () => {
     const networks = [await controller.createNetwork({ name: 'x' }), await controller.createNetwork({ name: 'y', internal: true })]
     const [a, b] = [await controller.createSandbox({ name: 'a' }), await controller.createSandbox({ name: 'b' })]
