@@ -194,9 +194,11 @@ function keepAsking(session: ClientHttp2Session): () => void {
   let late: NodeJS.Timeout | undefined
   const wait = (): void => {
     const due = performance.now() + PING_ANSWER_MS
+    const read = session.socket.bytesRead
     late = setTimeout(() => {
-      // A program that was busy itself has not read the answer yet: it gets its time again.
-      if (performance.now() > due + BUSY_MS) wait()
+      if (session.destroyed) return
+      // A program that was busy itself has not read the answer yet, or it is behind much else: it gets its time again.
+      if (performance.now() > due + BUSY_MS || session.socket.bytesRead !== read) wait()
       else session.destroy()
     }, PING_ANSWER_MS).unref()
   }
