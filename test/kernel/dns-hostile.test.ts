@@ -181,8 +181,7 @@ describe.skipIf(needsPrivileges())('hostile clients', () => {
     expect(memory.external).toBeLessThan(20 * MEGABYTE)
     expect((await client.ask('many', 'A')).flags).toContain('tc')
     // And is rid of it after a while.
-    await sleep(1500)
-    expect((await resolver.statistics())?.connections).toBe(0)
+    await expect.poll(async () => (await resolver.statistics())?.connections, { timeout: 15_000 }).toBe(0)
     socket.destroy()
     await closed
   })

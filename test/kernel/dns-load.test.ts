@@ -69,7 +69,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter'))('many questions at 
     expect([times.length, locals.length, sentAt.size]).toEqual([QUESTIONS, QUESTIONS / 10, 0])
     expect(codes).toEqual(new Set([0]))
     expect(at99(times)).toBeLessThan(3000)
-    expect(good.asked).toHaveLength(QUESTIONS)
+    // Once each; what the loaded machine lost on the way is asked again.
+    expect(good.asked.length).toBeLessThan(QUESTIONS * 1.01)
     expect(new Set(good.asked).size).toBe(QUESTIONS)
     expect((await world.resolver.statistics())?.waiting).toBe(0)
     // Having proved dead, it is left alone.

@@ -27,8 +27,9 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'nft', 'dig'))('the 
     expect(await leftBehind(before)).toEqual([])
   })
 
+  // Other test files load the queue of packets that all namespaces of a processor share: it may drop one.
   const dig = (server: string, ...args: string[]): Promise<string> =>
-    world.inside(place.at, 'dig', [`@${server}`, '+short', '+tries=1', '+time=1', ...args, 'web'])
+    world.inside(place.at, 'dig', [`@${server}`, '+short', '+tries=5', '+time=3', ...args, 'web'])
 
   it('is found over UDP and TCP, at its IPv4 and its IPv6 address', async () => {
     expect(await dig('127.0.0.11')).toBe('10.1.0.5\n')
@@ -51,7 +52,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'nft', 'dig'))('the 
     const { fd: tcp } = await world.kernel.socket(place.at, { type: 'tcp-listen', address: '0.0.0.0', port: 53 })
     expect(await dig('127.0.0.11')).toBe('10.1.0.5\n')
     expect(await dig('127.0.0.11', '+tcp')).toBe('10.1.0.5\n')
-    expect(await world.inside(place.at, 'dig', ['@127.0.0.1', '+tries=1', '+time=1', 'web'])).toContain('status: REFUSED')
+    expect(await world.inside(place.at, 'dig', ['@127.0.0.1', '+tries=5', '+time=3', 'web'])).toContain('status: REFUSED')
     own.close()
     const { closeSync } = await import('node:fs')
     closeSync(tcp)
@@ -78,7 +79,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nsenter', 'nft', 'dig'))('the 
       place.at,
       'table inet user { chain input { type filter hook input priority 0; policy drop; ct state established,related accept; }\n }',
     )
-    expect(await dig('127.0.0.11')).toContain('no servers could be reached')
+    expect(await dig('127.0.0.11', '+tries=1', '+time=1')).toContain('no servers could be reached')
     nft(place.at, 'add rule inet user input ip daddr 127.0.0.11 accept')
     expect(await dig('127.0.0.11')).toBe('10.1.0.5\n')
     expect(await dig('127.0.0.11', '+tcp')).toBe('10.1.0.5\n')
