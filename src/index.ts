@@ -9,12 +9,14 @@ export type { EndpointInspection, NetworkInspection, SandboxInspection } from '.
 export type { Network } from './controller/network.js'
 export type { ControllerOptions } from './controller/open.js'
 export type {
+  EndpointChanges,
   EndpointOptions,
   NetworkChanges,
   NetworkOptions,
   OperationOptions,
   PortOptions,
   RouteOptions,
+  SandboxChanges,
   SandboxOptions,
   SubnetOptions,
 } from './controller/options.js'

@@ -60,6 +60,8 @@ export interface NetworkRecord {
   pools: PoolRecord[]
   /** Name servers for everything on this network. */
   dns: string[]
+  /** Seconds that answers about names on this network may be kept; absent: 0. */
+  dnsTtl?: number
   /** Routes in every sandbox on this network. */
   routes?: StaticRouteRecord[]
   /** Of a config-only network: the subnets that networks made from it ask for. */
@@ -168,6 +170,8 @@ export interface SandboxRecord {
   /** The namespace was somebody else's and is gone: nothing can join any more. */
   lost?: boolean
   hostname: string
+  /** The host name was asked for, and is a name under which others find the sandbox. */
+  hostnameGiven?: boolean
   dns: { servers: string[]; search: string[]; options: string[] }
   extraHosts: Record<string, string>
   /** Where the embedded resolver listens inside; since the first join of a network with names. */

@@ -77,6 +77,11 @@ export class Collection<T extends Named> implements Iterable<T> {
     // Of two with one name (one of them of the cluster, made while this host did not hear of it) the first keeps it.
     if (this.#byName.get(object.name) === undefined) this.#byName.set(object.name, object)
   }
+  /** It has a new name, which was reserved. */
+  renamed(object: T, before: string): void {
+    this.#byName.delete(before)
+    this.#byName.set(object.name, object)
+  }
   remove(object: T): void {
     this.#byId.delete(object.id)
     if (this.#byName.get(object.name) === object) this.#byName.delete(object.name)

@@ -5,7 +5,7 @@ import { clusterOf } from './cluster/network-create.js'
 import { abortable, putRecord } from './core.js'
 import { readEndpointOptions } from './endpoint-options.js'
 import { Endpoint } from './endpoint.js'
-import { checkName, newId, newMac } from './identifiers.js'
+import { checkDnsName, checkName, newId, newMac } from './identifiers.js'
 import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
 import { refusePorts } from './published-ports.js'
@@ -24,7 +24,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
   core.alive()
   const options = validEndpoint(input)
   checkName(options.name, 'endpoint')
-  for (const alias of options.aliases ?? []) checkName(alias, 'alias')
+  for (const alias of options.aliases ?? []) checkDnsName(alias, 'aliases')
   refusePorts(options.name, options.ports ?? [], network.guardedDriver)
   const read = readEndpointOptions(options)
   const { guardedDriver } = network
@@ -93,7 +93,8 @@ async function chooseMac(network: Network, wanted: string | undefined): Promise<
   throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name}: all of its interfaces have the MAC ${given}`, { field: 'mac' })
 }
 
-function reserveName(network: Network, name: string): void {
+/** Takes a name on a network for an endpoint. @throws CnmError ERR_CNM_ENDPOINT_EXISTS, ERR_CNM_NETWORK_NOT_FOUND */
+export function reserveName(network: Network, name: string): void {
   if (network.configOnly)
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${network.name} is config-only: it has no endpoints`, {
       object: `network ${network.name}`,

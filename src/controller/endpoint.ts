@@ -4,9 +4,10 @@ import type { EndpointRecord } from '../contracts/records.js'
 import { forgetEndpoints } from './addresses.js'
 import type { Core } from './core.js'
 import { joinSandbox, leaveSandbox } from './endpoint-join.js'
+import { updateEndpoint } from './endpoint-update.js'
 import { inspectEndpoint, type EndpointInspection } from './inspect.js'
 import type { Network } from './network.js'
-import type { OperationOptions, PortOptions, RouteOptions } from './options.js'
+import type { EndpointChanges, OperationOptions, PortOptions, RouteOptions } from './options.js'
 import { publishedPort, type PortSelection, type PublishedPort } from './ports/port-views.js'
 import { publishingOf, publishPorts, unpublishPorts } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
@@ -99,6 +100,14 @@ export class Endpoint {
   async unpublish(ports: readonly PortSelection[]): Promise<void> {
     this.core.alive()
     return unpublishPorts(this, ports)
+  }
+
+  /**
+   * Gives it another name, aliases, services or labels; others find it by them from then on, whether or not it is joined.
+   * @throws CnmError ERR_CNM_ENDPOINT_EXISTS, ERR_CNM_INVALID_ARGUMENT
+   */
+  update(changes: EndpointChanges): Promise<void> {
+    return updateEndpoint(this, changes)
   }
 
   /** Takes the interface out of its sandbox; the endpoint keeps its addresses. @throws CnmError ERR_CNM_ENDPOINT_NOT_JOINED */

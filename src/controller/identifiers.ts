@@ -18,6 +18,21 @@ export function checkName(name: unknown, what: string): string {
   )
 }
 
+const DNS_NAME = /^(?=.{1,253}$)[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*$/
+
+/** Whether others can ask for the name. Names of objects may be longer than DNS allows: those are known by their short id. */
+export const isDnsName = (name: string): boolean => DNS_NAME.test(name)
+
+/** @throws CnmError ERR_CNM_INVALID_ARGUMENT */
+export function checkDnsName(name: string, field: string): string {
+  if (isDnsName(name)) return name
+  throw new CnmError(
+    'ERR_CNM_INVALID_ARGUMENT',
+    `${field}: ${JSON.stringify(name)} is no DNS name: labels of letters, digits, - and _, up to 63 each and 253 in all`,
+    { field },
+  )
+}
+
 const INTERFACE = /^[^\s/:%]{1,15}$/
 
 /** A name that the kernel takes for an interface. @throws CnmError ERR_CNM_INVALID_ARGUMENT */

@@ -143,7 +143,7 @@ export class Leases {
       return
     }
     await changeJoined(endpoint, next)
-    await this.#core.names.changed(endpoint, sandbox)
+    this.#core.names.changed(endpoint, sandbox)
     await sandbox.environment.refresh()
     announce(endpoint, sandbox)
     if (next.addresses.length < before.addresses.length) this.#warn(endpoint, 'its lease has ended and was not renewed')

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import type { DnsEndpoint, DnsResolver, DnsServer, DnsView, ResolvConf, ResolverPorts } from '../../drivers/dns/index.js'
+import type { DnsEndpoint, DnsNetwork, DnsResolver, DnsServer, DnsView, ResolvConf, ResolverPorts } from '../../drivers/dns/index.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { PeerRecord } from './cluster/records.js'
 import type { Core } from './core.js'
 import type { Endpoint } from './endpoint.js'
-import { shortId } from './identifiers.js'
+import { isDnsName, shortId } from './identifiers.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
 
@@ -163,13 +163,13 @@ const readHost = async (dns: Dns): Promise<ResolvConf> => dns.parseResolvConf(aw
 
 const dnsServer = (address: string): DnsServer => ({ address })
 
-function dnsNetwork(network: Network): { id: string; name: string; endpoints: DnsEndpoint[] } {
+function dnsNetwork(network: Network): DnsNetwork {
   const endpoints = network.endpoints.flatMap((endpoint) => {
     const { sandbox } = endpoint
     return sandbox === undefined ? [] : [dnsEndpoint(endpoint, sandbox)]
   })
   const peers = network.core.cluster?.peers(network)?.records ?? []
-  return { id: network.id, name: network.name, endpoints: [...endpoints, ...peers.map(dnsPeer)] }
+  return { id: network.id, name: network.name, ttl: network.record.dnsTtl, endpoints: [...endpoints, ...peers.map(dnsPeer)] }
 }
 
 const dnsPeer = ({ id, record }: NamedPeer): DnsEndpoint => ({
@@ -180,6 +180,12 @@ const dnsPeer = ({ id, record }: NamedPeer): DnsEndpoint => ({
 })
 
 function dnsEndpoint({ record }: Endpoint, sandbox: Sandbox): DnsEndpoint {
-  const names = new Set([record.name, sandbox.name, shortId(sandbox.id), sandbox.hostname, ...record.aliases])
-  return { id: record.id, names: [...names], addresses: record.addresses.map(({ address }) => address), ports: record.services }
+  const { hostname, hostnameGiven } = sandbox.record
+  const names = [record.name, sandbox.name, shortId(sandbox.id), ...(hostnameGiven ? [hostname] : []), ...record.aliases]
+  return {
+    id: record.id,
+    names: [...new Set(names)].filter(isDnsName),
+    addresses: record.addresses.map(({ address }) => address),
+    ports: record.services,
+  }
 }

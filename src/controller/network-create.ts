@@ -112,6 +112,7 @@ function newRecord(options: NetworkOptions, driver: string): NetworkRecord {
     ipamOptions: { ...options.ipam?.options },
     pools: [],
     dns: [...(options.dns ?? [])],
+    dnsTtl: options.dnsTtl,
     description: [],
   }
 }

@@ -6,6 +6,7 @@ import { describeEndpoint } from './endpoint-description.js'
 import { serialKeys } from './endpoint-serial.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
+import { mergedTexts } from './merged-texts.js'
 import type { NetworkChanges } from './options.js'
 import { describeNetwork, partReplacements, redescribeEndpoint, takeParts } from './redescribe.js'
 import { replaceDescriptions, sameDescription } from './replace-descriptions.js'
@@ -36,6 +37,7 @@ export async function updateNetwork(network: Network, input: NetworkChanges): Pr
     // Those that came, or went to another sandbox, while the network waited for its turn: either state may have described them.
     for (const endpoint of network.endpoints) if (!held.has(endpoint)) await redescribeEndpoint(endpoint)
   }
+  if (changes.dnsTtl !== undefined) core.names.addNetwork(network)
   if (changes.dns !== undefined)
     for (const endpoint of network.endpoints) if (endpoint.sandbox !== undefined) core.names.changed(endpoint, endpoint.sandbox)
   core.events.emit('network:change', { network })
@@ -45,15 +47,16 @@ export async function updateNetwork(network: Network, input: NetworkChanges): Pr
 async function prepare(network: Network, changes: NetworkChanges): Promise<State> {
   const { guardedDriver: driver, record: before } = network
   const record: NetworkRecord = { ...before }
-  if (changes.labels !== undefined) record.labels = merged(before.labels, changes.labels)
+  if (changes.labels !== undefined) record.labels = mergedTexts(before.labels, changes.labels)
   if (changes.dns !== undefined) record.dns = [...changes.dns]
+  if (changes.dnsTtl !== undefined) record.dnsTtl = changes.dnsTtl
   if (changes.routes !== undefined) {
     if (record.configOnly) throw refusal(network, 'routes', 'a config-only network cannot have routes')
     record.routes = readRoutes(changes.routes, record, driver)
   }
   if (changes.options === undefined) return { record, options: network.driverOptions }
   if (record.configOnly) throw refusal(network, 'options', 'networks may have been made from it: make another config-only network')
-  record.options = merged(before.options, changes.options)
+  record.options = mergedTexts(before.options, changes.options)
   const options = driver.networkOptions(driverOptions(record.options))
   if (canonical(options) !== canonical(network.driverOptions)) {
     record.state = await driver.beforeUpdate(networkView(record, options), network.view(), await network.facts(), changes.signal)
@@ -61,11 +64,6 @@ async function prepare(network: Network, changes: NetworkChanges): Promise<State
   }
   abortable(changes.signal, `network ${network.name}`)
   return { record, options }
-}
-
-function merged(before: Readonly<Record<string, string>>, changes: Readonly<Record<string, string | null>>): Record<string, string> {
-  const all = Object.entries({ ...before, ...changes })
-  return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== null))
 }
 
 /** A port is held on the host as its network publishes it: that cannot change under it. */

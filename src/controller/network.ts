@@ -89,7 +89,7 @@ export class Network {
   }
 
   /**
-   * Changes the network while it is in use, whole or not at all: labels, driver options, name servers, routes.
+   * Changes the network while it is in use, whole or not at all: labels, driver options, name servers, TTL of names, routes.
    * @throws CnmError ERR_CNM_INVALID_ARGUMENT for what cannot change while the network exists, ERR_CNM_UNKNOWN_OPTION,
    *   ERR_CNM_NETWORK_IN_USE naming an endpoint that stands in the way, ERR_CNM_NOT_SUPPORTED; whatever the kernel refuses
    */

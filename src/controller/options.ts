@@ -50,9 +50,31 @@ export interface NetworkOptions {
   configFrom?: string
   /** Name servers for sandboxes on this network. */
   dns?: string[]
+  /** Seconds that answers about names on this network may be kept. Default 0: changes are seen at once. */
+  dnsTtl?: number
   /** Routes in every sandbox on this network. */
   routes?: RouteOptions[]
   signal?: AbortSignal
+}
+
+/** What {@link Endpoint.update} changes; what is absent stays. */
+export interface EndpointChanges {
+  name?: string
+  /** Instead of the present ones. */
+  aliases?: string[]
+  services?: EndpointOptions['services']
+  /** Added to the present ones; `null` takes one away. */
+  labels?: Record<string, string | null>
+}
+
+/** What {@link Sandbox.update} changes; what is absent stays. */
+export interface SandboxChanges {
+  name?: string
+  /** Each instead of the present one. Programs that run see `search` and `options` when they read resolv.conf again. */
+  dns?: SandboxOptions['dns']
+  /** Added to the present ones; `null` takes one away. */
+  extraHosts?: Record<string, string | null>
+  labels?: Record<string, string | null>
 }
 
 /** What {@link Network.update} changes; what is absent stays. */
@@ -63,6 +85,7 @@ export interface NetworkChanges {
   options?: Record<string, string | null>
   /** Instead of the present ones. */
   dns?: string[]
+  dnsTtl?: number
   routes?: RouteOptions[]
   signal?: AbortSignal
 }

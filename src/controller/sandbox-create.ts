@@ -32,6 +32,7 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
       namespace,
       owned,
       hostname: options.hostname ?? options.name,
+      hostnameGiven: options.hostname !== undefined || undefined,
       dns: {
         servers: [...(options.dns?.servers ?? [])],
         search: [...(options.dns?.search ?? [])],

@@ -14,13 +14,14 @@ import { SandboxEnvironment } from './environment.js'
 import { inspectSandbox, type SandboxInspection } from './inspect.js'
 import { firstFreeName } from './interface-name.js'
 import type { Network } from './network.js'
-import type { EndpointOptions, OperationOptions } from './options.js'
+import type { EndpointOptions, OperationOptions, SandboxChanges } from './options.js'
 import { runIn, spawnIn, type RunOptions, type RunResult, type SpawnOptions } from './programs.js'
 import { resolveIn } from './resolve.js'
 import { deleteSandbox } from './sandbox-delete.js'
 import type { MountSource, SandboxMountOptions } from './sandbox-mounts/options.js'
 import { mountInside } from './sandbox-mounts/mount.js'
 import { unmountInside } from './sandbox-mounts/unmount.js'
+import { updateSandbox } from './sandbox-update.js'
 import { dialFrom, listenIn, type DialOptions, type ListenOptions } from './sandbox-sockets.js'
 
 /** An isolated network stack: interfaces, routes, name resolution. Made by {@link Controller.createSandbox}. */
@@ -89,6 +90,15 @@ export class Sandbox {
       })
     }
     for (const endpoint of endpoints) await endpoint.delete({ ...options, force: true })
+  }
+
+  /**
+   * Gives it another name, name servers, extra hosts or labels, while programs run in it. Its endpoints of the old name
+   * get the new one.
+   * @throws CnmError ERR_CNM_SANDBOX_EXISTS, ERR_CNM_ENDPOINT_EXISTS, ERR_CNM_INVALID_ARGUMENT
+   */
+  update(changes: SandboxChanges): Promise<void> {
+    return updateSandbox(this, changes)
   }
 
   /** Takes everything out of it, deletes its endpoints, and removes its namespace if it was made for it. */

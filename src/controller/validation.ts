@@ -1,7 +1,15 @@
 import * as v from 'valibot'
 import { CnmError } from '../contracts/errors.js'
 import { unknownOption } from '../contracts/options.js'
-import type { EndpointOptions, NetworkChanges, NetworkOptions, PortOptions, SandboxOptions } from './options.js'
+import type {
+  EndpointChanges,
+  EndpointOptions,
+  NetworkChanges,
+  NetworkOptions,
+  PortOptions,
+  SandboxChanges,
+  SandboxOptions,
+} from './options.js'
 
 /** Input may come from plain JavaScript or from JSON: everything is checked before anything changes. */
 
@@ -46,6 +54,7 @@ const networkFields = v.strictObject({
   configOnly: v.optional(v.boolean()),
   configFrom: v.optional(v.string()),
   dns: v.optional(v.array(v.pipe(v.string(), v.ip()))),
+  dnsTtl: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fffffff))),
   routes,
   signal,
 })
@@ -55,6 +64,7 @@ const changeFields = v.strictObject({
   labels: textChanges,
   options: textChanges,
   dns: networkFields.entries.dns,
+  dnsTtl: networkFields.entries.dnsTtl,
   routes,
   signal,
 })
@@ -108,9 +118,24 @@ const sandboxFields = v.strictObject({
   signal,
 })
 
+const endpointChanges = v.strictObject({
+  name: v.optional(v.string()),
+  aliases: endpointFields.entries.aliases,
+  services: endpointFields.entries.services,
+  labels: textChanges,
+})
+const sandboxChanges = v.strictObject({
+  name: v.optional(v.string()),
+  dns: sandboxFields.entries.dns,
+  extraHosts: textChanges,
+  labels: textChanges,
+})
+
 export const validNetwork = (input: unknown): NetworkOptions => check(networkFields, input, 'network')
 export const validNetworkChanges = (input: unknown): NetworkChanges => checkChanges(input)
 export const validEndpoint = (input: unknown): EndpointOptions => check(endpointFields, input, 'endpoint')
+export const validEndpointChanges = (input: unknown): EndpointChanges => check(endpointChanges, input, 'endpoint')
+export const validSandboxChanges = (input: unknown): SandboxChanges => check(sandboxChanges, input, 'sandbox')
 export const validPorts = (input: unknown): PortOptions[] => check(v.array(portFields), input, 'ports')
 export const validSandbox = (input: unknown): SandboxOptions => check(sandboxFields, input, 'sandbox')
 

@@ -28,6 +28,9 @@ export interface UdpServing {
 /** Batches at a turn; then other sandboxes are served. */
 const BATCHES = 2
 
+/** More than one program asks at a time (that it asks for A and AAAA is usual): the next questions are near. */
+const MANY = 3
+
 /** A sandbox's UDP socket. */
 export class UdpListener implements Handler, Source {
   #closed = false
@@ -47,6 +50,7 @@ export class UdpListener implements Handler, Source {
       const count = incoming.receive(this.fd)
       if (count <= 0) return
       this.serving.catchUp()
+      if (count >= MANY) this.serving.loop.eager = true
       for (let i = 0; i < count; i++) {
         incoming.setAnswer(i, answerer.answer(incoming.bytes, incoming.at(i), incoming.length(i), this, i))
       }

@@ -15,12 +15,16 @@ const MAX_EVENTS = 256
 const PACKED = arch === 'x64' || arch === 'ia32'
 const EVENT_SIZE = PACKED ? 12 : 16
 const DATA = PACKED ? 4 : 8
+/** Milliseconds of looking for more before sleeping, about what a sleep and being woken take. */
+const EAGERNESS = 0.05
 
 /**
  * epoll(7), blocking, on a thread that does nothing else. Level-triggered: a handler need not drain its socket, which
  * keeps a busy one from starving the rest.
  */
 export class EventLoop {
+  /** Set by a handler at a turn in which much came: the next turn looks for more for a moment before it sleeps. */
+  eager = false
   readonly timers: Timers
   /** Milliseconds, of the beginning of this turn. */
   now: number
@@ -88,8 +92,9 @@ export class EventLoop {
   turn(longest: number): void {
     const due = this.timers.wait(performance.now())
     const timeout = due === -1 ? longest : Math.min(longest, due)
-    const count = epollWait(this.#epoll, this.#arena.address(this.#events), MAX_EVENTS, timeout)
+    const count = this.#wait(timeout)
     this.now = performance.now()
+    this.eager = false
     const words = this.#arena.words
     for (let i = 0; i < count; i++) {
       const at = this.#events + i * EVENT_SIZE
@@ -106,6 +111,19 @@ export class EventLoop {
       this.#free = this.#free.concat(this.#released)
       this.#released = []
     }
+  }
+
+  /** Sleeping and being woken costs more than a look, where the next work is about to come. */
+  #wait(timeout: number): number {
+    const events = this.#arena.address(this.#events)
+    if (this.eager) {
+      const end = performance.now() + EAGERNESS
+      do {
+        const count = epollWait(this.#epoll, events, MAX_EVENTS, 0)
+        if (count !== 0) return count
+      } while (performance.now() < end)
+    }
+    return epollWait(this.#epoll, events, MAX_EVENTS, timeout)
   }
 
   close(): void {
