@@ -107,7 +107,8 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
 export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[], others: readonly StoreChange[] = []): Promise<void> {
   const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) })), ...unusedCopies(endpoints)]
   const releases: PreparedChange[] = []
-  for (const { id, network, record } of endpoints) {
+  for (const { id, network, record, unclean } of endpoints) {
+    if (unclean) continue
     const given = record.leases ?? record.addresses
     // What the cluster has of it goes with its record there.
     if (given.length === 0 || network.scope === 'global') continue

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
+import { isNotUndone, quarantine } from './addresses-kept.js'
 import { announce } from './announce.js'
 import { enterNetwork, leaveNetwork } from './cluster/presence.js'
 import { abortable, ownerOf, save } from './core.js'
@@ -165,6 +166,7 @@ async function joinInKernel(endpoint: Endpoint, sandbox: Sandbox, joining: Endpo
   } catch (error) {
     endpoint.record = before
     sandbox.joined.delete(endpoint)
+    if (isNotUndone(error)) await quarantine(endpoint)
     throw error
   }
 }

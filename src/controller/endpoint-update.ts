@@ -6,6 +6,7 @@ import { serialKeys } from './endpoint-serial.js'
 import type { Endpoint } from './endpoint.js'
 import { checkDnsName, checkName } from './identifiers.js'
 import { mergedTexts } from './merged-texts.js'
+import type { Network } from './network.js'
 import type { EndpointChanges } from './options.js'
 import { undoable } from './undo.js'
 import { validEndpointChanges } from './validation.js'
@@ -23,17 +24,32 @@ export async function updateEndpoint(endpoint: Endpoint, input: EndpointChanges)
       const { name: before } = endpoint
       const record = changed(endpoint.record, changes)
       if (record.name !== before) {
+        refuseGlobal(network, before)
         reserveName(network, record.name)
         undo.push(() => network.endpointsByName.delete(record.name))
       }
       await (endpoint.record.sandbox === undefined ? keepEndpoint : changeJoined)(endpoint, record)
       network.endpointsByName.delete(before)
       network.endpointsByName.set(record.name, endpoint)
+      if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
       const { sandbox } = endpoint
       if (sandbox === undefined) return
       core.names.changed(endpoint, sandbox)
       await sandbox.environment.refresh()
     }),
+  )
+}
+
+/** The cluster knows the endpoint by its name. @throws CnmError ERR_CNM_NOT_SUPPORTED */
+export function refuseGlobal(network: Network, name: string): void {
+  if (network.scope !== 'global') return
+  throw new CnmError(
+    'ERR_CNM_NOT_SUPPORTED',
+    `endpoint ${name} of network ${network.name}: on a network of the cluster it keeps its name`,
+    {
+      object: `endpoint ${name}`,
+      field: 'name',
+    },
   )
 }
 

@@ -21,6 +21,8 @@ export class Endpoint {
   readonly core: Core
   /** @internal */
   record: EndpointRecord
+  /** @internal something of it may still be in the kernel, though it is joined to nothing: its addresses are not for others */
+  unclean = false
   /** The network it belongs to. */
   readonly network: Network
   /** @internal the driver's options, parsed */

@@ -43,8 +43,13 @@ function hostLink(link: LinkObject & { foreignType?: string }, addresses: readon
   }
 }
 
-/** Prefixes that the host reaches directly: an automatic pool must not take them. */
-export async function routedPrefixes(core: Core): Promise<string[]> {
+/** What the host reaches directly, and its name servers: an automatic pool must not take them. */
+export async function prefixesInUse(core: Core): Promise<string[]> {
+  const [routed, servers] = await Promise.all([routedPrefixes(core), core.names.hostServers()])
+  return [...routed, ...servers.filter((server) => !server.includes('%')).map((server) => `${server}/${server.includes(':') ? 128 : 32}`)]
+}
+
+async function routedPrefixes(core: Core): Promise<string[]> {
   const routes = await core.kernel.list('host', ['route'])
   const prefixes: string[] = []
   for (const route of routes) {

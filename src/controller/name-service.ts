@@ -3,8 +3,8 @@ import type { DnsEndpoint, DnsNetwork, DnsResolver, DnsServer, DnsView, ResolvCo
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { PeerRecord } from './cluster/records.js'
 import type { Core } from './core.js'
+import { namesOf } from './endpoint-names.js'
 import type { Endpoint } from './endpoint.js'
-import { isDnsName, shortId } from './identifiers.js'
 import type { Network } from './network.js'
 import type { Sandbox } from './sandbox.js'
 
@@ -99,6 +99,12 @@ export class NameService {
     await this.#load()
   }
 
+  /** Addresses of the host's name servers. */
+  async hostServers(): Promise<string[]> {
+    const { dns } = await this.#load()
+    return (await readHost(dns)).nameservers
+  }
+
   /** Text of a sandbox's resolv.conf, out of the host's as it is now. */
   async resolvConf(sandbox: Sandbox): Promise<string> {
     const { dns } = await this.#load()
@@ -180,11 +186,9 @@ const dnsPeer = ({ id, record }: NamedPeer): DnsEndpoint => ({
 })
 
 function dnsEndpoint({ record }: Endpoint, sandbox: Sandbox): DnsEndpoint {
-  const { hostname, hostnameGiven } = sandbox.record
-  const names = [record.name, sandbox.name, shortId(sandbox.id), ...(hostnameGiven ? [hostname] : []), ...record.aliases]
   return {
     id: record.id,
-    names: [...new Set(names)].filter(isDnsName),
+    names: namesOf(record, sandbox),
     addresses: record.addresses.map(({ address }) => address),
     ports: record.services,
   }

@@ -3,7 +3,7 @@ import type { NetworkRecord } from '../contracts/records.js'
 import type { JsonValue } from '../contracts/store.js'
 import { createGlobal } from './cluster/network-create.js'
 import { abortable, ipamDriver, ownerOf, save, type Core } from './core.js'
-import { routedPrefixes } from './host-facts.js'
+import { prefixesInUse } from './host-facts.js'
 import { checkName, newId } from './identifiers.js'
 import { Network } from './network.js'
 import type { NetworkOptions } from './options.js'
@@ -52,7 +52,7 @@ async function createReal(core: Core, asked: NetworkOptions, undo: Undo, own: Pi
     if (driver.capabilities.scope === 'global') return createGlobal(network, options, undo)
     if (driver.capabilities.addresses) {
       const ipam = ipamDriver(core, record.ipamDriver, 'local')
-      const exclude = await routedPrefixes(core)
+      const exclude = await prefixesInUse(core)
       record.pools = await takePools({ ...record, networkId: record.id, driver, parsed, ipam, options, exclude }, undo)
     } else if (options.ipam?.pools?.length) {
       throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${record.name}: driver ${driver.name} has no addresses`, {

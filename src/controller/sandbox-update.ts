@@ -1,6 +1,7 @@
 import type { EndpointRecord, SandboxRecord } from '../contracts/records.js'
 import { save } from './core.js'
 import { reserveName } from './endpoint-create.js'
+import { refuseGlobal } from './endpoint-update.js'
 import type { Endpoint } from './endpoint.js'
 import { checkName } from './identifiers.js'
 import { mergedTexts } from './merged-texts.js'
@@ -30,7 +31,10 @@ export async function updateSandbox(sandbox: Sandbox, input: SandboxChanges): Pr
       sandbox.record = record
       if (record.name !== before.name) core.sandboxes.renamed(sandbox, before.name)
       for (const endpoint of renamed) takeName(endpoint, record.name)
-      for (const endpoint of sandbox.endpoints) core.names.changed(endpoint, sandbox)
+      for (const endpoint of sandbox.endpoints) {
+        core.names.changed(endpoint, sandbox)
+        if (endpoint.network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
+      }
       await sandbox.environment.refresh()
       for (const endpoint of renamed) core.events.emit('endpoint:change', { endpoint, network: endpoint.network })
     }),
@@ -46,6 +50,7 @@ function rename(sandbox: Sandbox, name: string, undo: Undo): Endpoint[] {
   const endpoints = sandbox.endpoints.filter((endpoint) => endpoint.name === sandbox.name)
   const reserved = new Set<Endpoint['network']>()
   for (const { network } of endpoints) {
+    refuseGlobal(network, sandbox.name)
     if (reserved.has(network)) continue
     reserveName(network, name)
     reserved.add(network)

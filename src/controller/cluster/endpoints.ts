@@ -4,8 +4,8 @@ import type { JsonValue, StoreChange, StoreEntry } from '../../contracts/store.j
 import { canonical } from '../../engine/canonical.js'
 import { contains } from '../addresses.js'
 import { ipamDriver, type Core } from '../core.js'
+import { namesOf } from '../endpoint-names.js'
 import type { Endpoint } from '../endpoint.js'
-import { shortId } from '../identifiers.js'
 import type { Network } from '../network.js'
 import { tolerant, withoutPrefix } from '../pools.js'
 import type { Cluster } from './cluster.js'
@@ -168,8 +168,6 @@ export class ClusterEndpoints {
 
   #peer(record: EndpointRecord, network: Network): PeerRecord & JsonValue {
     const sandbox = record.sandbox === undefined ? undefined : this.#core.sandboxes.find(record.sandbox)
-    const names = new Set([record.name, ...record.aliases])
-    if (sandbox !== undefined) for (const name of [sandbox.name, shortId(sandbox.id), sandbox.hostname]) names.add(name)
     return {
       version: 1,
       node: this.#cluster.node.name,
@@ -177,7 +175,7 @@ export class ClusterEndpoints {
       mac: record.mac,
       addresses: record.addresses.map(({ address, family }) => ({ address, family })),
       joined: sandbox !== undefined && record.phase !== 'leaving',
-      names: network.guardedDriver.capabilities.resolver ? [...names] : [],
+      names: network.guardedDriver.capabilities.resolver ? namesOf(record, sandbox) : [],
       services: (record.services ?? []).map(({ name, protocol, port }) => ({ name, protocol, port })),
     }
   }

@@ -4,7 +4,7 @@ import type { NumbersRequest } from '../../contracts/network-driver.js'
 import type { NetworkRecord } from '../../contracts/records.js'
 import type { StoreChange } from '../../contracts/store.js'
 import { abortable, ipamDriver, type Core } from '../core.js'
-import { routedPrefixes } from '../host-facts.js'
+import { prefixesInUse } from '../host-facts.js'
 import type { Network } from '../network.js'
 import type { NetworkOptions } from '../options.js'
 import { takePools } from '../pools.js'
@@ -27,7 +27,7 @@ export async function createGlobal(network: Network, options: NetworkOptions, un
   undo.push(() => settleCreation(cluster, core, record.id))
   if (driver.capabilities.addresses) {
     const ipam = ipamDriver(core, record.ipamDriver, 'global')
-    const exclude = await routedPrefixes(core)
+    const exclude = await prefixesInUse(core)
     record.pools = await takePools({ ...record, networkId: record.id, driver, parsed, ipam, options, exclude }, undo)
   } else if (options.ipam?.pools?.length) {
     throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `network ${record.name}: driver ${driver.name} has no addresses`, {
