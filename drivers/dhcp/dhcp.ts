@@ -1,6 +1,6 @@
-import type { AddressRequest, IpamDriver, Lease, LeaseContext } from '../../src/contracts/index.js'
+import { isInSubnet, type AddressRequest, type IpamDriver, type Lease, type LeaseContext } from '../../src/contracts/index.js'
 import type { PacketThread } from './packet-port.js'
-import { ANY_SUBNET, isInSubnet, poolId, poolOf, readPoolId, refusal, type DhcpPool } from './pool.js'
+import { ANY_SUBNET, poolId, poolOf, readPoolId, refusal, type DhcpPool } from './pool.js'
 
 /**
  * Addresses from the DHCP server of the network that endpoints are on: macvlan, ipvlan in mode l2, unmanaged bridges.

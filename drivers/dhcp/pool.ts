@@ -1,4 +1,4 @@
-import { BlockList, isIPv4 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { asInteger, asOneOf, CnmError, parseOptions, type OptionTable, type PoolRequest } from '../../src/contracts/index.js'
 import type { ClientIdKind } from './identity.js'
 
@@ -44,13 +44,6 @@ export function readPoolId(id: string): DhcpPool {
   if (kind !== 'dhcp' || owner === undefined || subnet === undefined || (clientId !== 'endpoint' && clientId !== 'mac'))
     throw new CnmError('ERR_CNM_POOL_NOT_FOUND', `${id} is no pool of the IPAM driver dhcp`)
   return { owner, subnet, clientId, timeout: Number(timeout) }
-}
-
-export function isInSubnet(subnet: string, address: string): boolean {
-  const [base = '', bits] = subnet.split('/')
-  const list = new BlockList()
-  list.addSubnet(base, Number(bits), 'ipv4')
-  return list.check(address, 'ipv4')
 }
 
 export const refusal = (field: string, message: string): CnmError => new CnmError('ERR_CNM_INVALID_ARGUMENT', message, { field })

@@ -1,5 +1,5 @@
-import { BlockList } from 'node:net'
 import {
+  isInSubnet,
   macOfId,
   type AddressObject,
   type Description,
@@ -24,15 +24,6 @@ const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4)
 const withoutPrefix = (address: string): string => address.split('/')[0]!
 const whole = (address: string): string => `${address}/${familyOf(address) === 4 ? 32 : 128}`
 
-function contains(prefix: string, address: string): boolean {
-  const [base = '', bits] = prefix.split('/')
-  if (familyOf(base) !== familyOf(address)) return false
-  const list = new BlockList()
-  const family = familyOf(base) === 4 ? 'ipv4' : 'ipv6'
-  list.addSubnet(base, Number(bits), family)
-  return list.check(address, family)
-}
-
 /** Addresses that networks reserve for the host. */
 const reservedForHost = ({ subnets }: Network): string[] =>
   subnets.flatMap(({ reserved }) => (reserved[HOST] === undefined ? [] : [reserved[HOST]]))
@@ -48,7 +39,7 @@ export const hostLinkMac = (network: Network): string => macOfId('06', network.i
 export function refuseNoAddress(network: Network, own: readonly string[]): void {
   const candidates = [...reservedForHost(network), ...own.map(withoutPrefix)]
   for (const { subnet } of network.subnets) {
-    if (candidates.some((address) => contains(subnet, address))) continue
+    if (candidates.some((address) => isInSubnet(subnet, address))) continue
     throw refusal('host_access', `the host has no address in ${subnet}: reserve one for it, reserved: { ${HOST}: '…' }`)
   }
 }
@@ -100,7 +91,7 @@ export function describeHostNeighbours(endpoint: EndpointView, network: Network,
 function pairs(endpoint: EndpointView, network: Network, own: readonly string[]): [string, string][] {
   const candidates = [...reservedForHost(network), ...own.map(withoutPrefix)]
   return endpoint.addresses.flatMap(({ address }): [string, string][] => {
-    const found = candidates.find((candidate) => contains(address, candidate))
+    const found = candidates.find((candidate) => isInSubnet(address, candidate))
     return found === undefined ? [] : [[withoutPrefix(address), found]]
   })
 }

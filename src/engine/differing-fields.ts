@@ -13,7 +13,7 @@ const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>>
 
 /** What a dump leaves out because it is usual. */
 const USUAL: Readonly<Partial<Record<KernelObjectKind, Readonly<Record<string, unknown>>>>> = {
-  link: { up: true, arp: true },
+  link: { up: true, arp: true, flag: 'bridge' },
   address: { scope: 'global' },
   route: { table: 254, type: 'unicast', metric: 0 },
   neighbour: { state: 'permanent' },
