@@ -6,13 +6,16 @@ import { wait } from './wait.js'
 /** Milliseconds between attempts to get an address after one was lost. */
 const RETRY = 10_000
 
+/** What a lease needs of {@link DhcpClient}. */
+export type Exchanges = Pick<DhcpClient, 'obtain' | 'confirm' | 'extend' | 'holds'>
+
 /** One lease, from its acquisition to the end of its signal. */
 export class LiveLease {
-  readonly #client: DhcpClient
+  readonly #client: Exchanges
   readonly #given: Lease
   readonly #context: LeaseContext
 
-  constructor(client: DhcpClient, given: Lease, context: LeaseContext) {
+  constructor(client: Exchanges, given: Lease, context: LeaseContext) {
     this.#client = client
     this.#given = given
     this.#context = context
@@ -20,12 +23,34 @@ export class LiveLease {
 
   /** Gets an address (the one of before, if there was one) and keeps it renewed from then on. */
   async acquire(): Promise<Lease> {
-    const { signal } = this.#context
     const before = termsFrom(this.#given)
-    const terms = (before === undefined ? undefined : await this.#again(before)) ?? (await this.#client.obtain(this.#wanted(), signal))
-    // Everything that can fail in it is tried again, until the signal ends it.
-    this.#keep(terms).catch(() => undefined)
-    return leaseOf(terms, this.#given)
+    try {
+      const again = before === undefined ? undefined : await this.#again(before)
+      const terms = again ?? (await this.#client.obtain(this.#wanted(), this.#context.signal))
+      this.#inBackground(() => this.#keep(terms))
+      return leaseOf(terms, this.#given)
+    } catch (error) {
+      // A join that fails ends the signal; an endpoint that was joined before goes on, and may get an address later.
+      this.#inBackground(() => this.#later())
+      throw error
+    }
+  }
+
+  /** Everything that can fail in it is tried again, until the signal ends it. */
+  #inBackground(work: () => Promise<void>): void {
+    work().catch(() => undefined)
+  }
+
+  async #later(): Promise<void> {
+    await wait(RETRY, this.#context.signal)
+    await this.#adopt(await this.#obtained(this.#wanted()))
+  }
+
+  /** Tells of terms that came by themselves, and keeps them. */
+  async #adopt(terms: Terms | undefined): Promise<void> {
+    if (terms === undefined) return
+    this.#context.changed(leaseOf(terms, this.#given))
+    await this.#keep(terms)
   }
 
   #wanted(): string | undefined {
@@ -42,16 +67,14 @@ export class LiveLease {
   }
 
   /** BOUND, RENEWING, REBINDING, and from the beginning when the lease is lost. Ends with the signal. */
-  async #keep(first: Terms): Promise<void> {
-    const { signal } = this.#context
-    let terms = first
-    while (terms.renew !== undefined && !signal.aborted) {
-      await wait(terms.renew - Date.now(), signal)
-      const next = (await this.#extended(terms)) ?? (await this.#replaced(terms))
-      if (next === undefined) return
-      terms = next
-      this.#context.changed(leaseOf(terms, this.#given))
-    }
+  async #keep(terms: Terms): Promise<void> {
+    if (terms.renew === undefined) return
+    const { signal, changed } = this.#context
+    await wait(terms.renew - Date.now(), signal)
+    if (signal.aborted) return
+    const extended = await this.#extended(terms)
+    if (extended === undefined) changed(undefined)
+    return this.#adopt(extended ?? (await this.#obtained(this.#wanted() ?? terms.address)))
   }
 
   /** More time, or other terms; `undefined` when the lease is lost. */
@@ -70,12 +93,11 @@ export class LiveLease {
     return undefined
   }
 
-  /** The address is not to be used any more; another one, however long it takes. */
-  async #replaced(lost: Terms): Promise<Terms | undefined> {
+  /** An address, however long it takes. */
+  async #obtained(wanted: string | undefined): Promise<Terms | undefined> {
     const { signal } = this.#context
-    this.#context.changed(undefined)
     while (!signal.aborted) {
-      const terms = await this.#attempt(() => this.#client.obtain(this.#wanted() ?? lost.address, signal), RETRY)
+      const terms = await this.#attempt(() => this.#client.obtain(wanted, signal), RETRY)
       if (terms !== undefined) return terms
     }
     return undefined
