@@ -20,7 +20,7 @@ const read = async (capture: ChildProcess, done: (text: string) => boolean): Pro
 }
 const times = (text: string, words: string): number => text.split(words).length - 1
 
-describe.skipIf(needsPrivileges() ?? needs('tcpdump'))('addresses of an endpoint that joins', () => {
+describe.skipIf(needsPrivileges() ?? needs('tcpdump', 'ip'))('addresses of an endpoint that joins', () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'cnm-'))
   let controller: Controller
   let network: Network
