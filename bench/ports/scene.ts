@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const HOST = '192.0.2.1'
-const FLOWS = 10_000
+const FLOWS = 5_000
 
 /** A client beside this host, and the program that asks. */
 export class Scene {
