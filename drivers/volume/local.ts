@@ -9,6 +9,7 @@ import { apart } from './apart.js'
 import { parseLocalOptions } from './options.js'
 import { redact } from './redact.js'
 import { mayWait, mountRequest } from './request.js'
+import { limitSize, unlimitSize } from './size.js'
 
 const FOLDER_MODE = 0o755
 const PRIVATE = 0o700
@@ -48,11 +49,14 @@ class LocalDriver implements VolumeDriver {
     const options = parseLocalOptions(volume.options)
     await mkdir(join(this.#directory, volume.name), { recursive: true, mode: PRIVATE })
     await mkdir(this.path(volume), { recursive: true, mode: FOLDER_MODE })
-    if (options.type === undefined) await setAppearance(this.#kernel, this.path(volume), options)
+    if (options.type !== undefined) return
+    if (options.size !== undefined) await limitSize(this.#kernel, this.path(volume), options.size)
+    await setAppearance(this.#kernel, this.path(volume), options)
   }
 
   async remove(volume: VolumeView): Promise<void> {
     await this.#refuseMounted(volume)
+    if (parseLocalOptions(volume.options).size !== undefined) await unlimitSize(this.#kernel, this.path(volume)).catch(ignoreMissing)
     await withFolder(Folder.open(this.#directory), (folder) => removeTree(folder, volume.name)).catch(ignoreMissing)
   }
 

@@ -181,7 +181,7 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map<string, Endpoint>(),
-    volumes: volumeState({ instance, directory, kernel, store, drivers: options.volumeDrivers ?? [] }),
+    volumes: volumeState({ instance, directory, kernel, store, drivers: options.volumeDrivers ?? [], cluster: sharedStore(options) }),
     events: { emit },
     defaultNetworkOptions: options.defaultNetworkOptions ?? {},
     defaultPools: options.defaultPools,
@@ -231,3 +231,6 @@ function throwAll(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0]
   if (failures.length > 1) throw new AggregateError(failures, 'close: several parts failed')
 }
+
+const sharedStore = ({ cluster, node }: ControllerOptions): { store: Store; node: string } | undefined =>
+  cluster === undefined || node === undefined ? undefined : { store: cluster, node: node.name }

@@ -30,6 +30,15 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping'))('examples run as they 
     expect(output).toContain('ping ended with 0')
   }, 60_000)
 
+  it('volumes', () => {
+    const output = run('volumes', { STATE_DIR: stateDir })
+    expect(output).toContain('written by the first')
+    expect(output).toMatch(/[Rr]ead-only file system/)
+    expect(output).toContain('in use by sandbox second')
+    expect(output).toMatch(/copied to backup \d+ bytes/)
+    expect(output).toContain('deleted data, backup')
+  }, 60_000)
+
   it('api, with a namespace that somebody else made', async () => {
     const container = spawn('unshare', ['--net', 'sh', '-c', 'echo made && exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
     try {

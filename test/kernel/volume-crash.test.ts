@@ -27,13 +27,9 @@ describe.skipIf(needsPrivileges())('volumes of a process that is killed', () => 
 
   /** Runs the program until it has said so many lines. @returns who had mounted what, by its own account, when it died */
   async function killAfter(life: number, lines: number): Promise<Map<string, string>> {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', join(import.meta.dirname, 'volume-crash-program.ts'), stateDir, String(life)],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    )
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'volume-crash-program.mjs'), stateDir, String(life)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const mounted = new Map<string, string>()
     let seen = 0
     for await (const line of createInterface(child.stdout)) {

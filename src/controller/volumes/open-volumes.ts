@@ -19,9 +19,11 @@ export interface VolumeParts {
   kernel: Kernel
   store: Store
   drivers: readonly VolumeDriver[]
+  /** The store of the hosts that share volumes of scope `global`, and this host's name among them. */
+  cluster?: { store: Store; node: string }
 }
 
-export function volumeState({ instance, directory: top, kernel, store, drivers }: VolumeParts): VolumeState {
+export function volumeState({ instance, directory: top, kernel, store, drivers, cluster }: VolumeParts): VolumeState {
   const directory = join(top, 'volumes')
   return {
     directory,
@@ -32,8 +34,8 @@ export function volumeState({ instance, directory: top, kernel, store, drivers }
       (driver) => GuardedVolumeDriver.start(driver, { instance, directory: join(directory, driver.name) }),
     ),
     secrets: new SecretFiles(join(directory, 'secrets')),
-    node: hostname(),
-    leaseStore: () => store,
+    node: cluster?.node ?? hostname(),
+    leaseStore: (scope) => (scope === 'global' && cluster !== undefined ? cluster.store : store),
   }
 }
 

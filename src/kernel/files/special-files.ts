@@ -21,4 +21,12 @@ export class SpecialFiles {
   makeNode(path: Buffer, mode: number, device: number): Promise<void> {
     return this.#call('makeNode', path.toString('base64'), mode, device)
   }
+  /** Limits the bytes in a folder that is empty, by project quota. @returns false where the file system has none */
+  limitFolder(fd: number, bytes: number): Promise<boolean> {
+    return this.#call('limitFolder', fd, bytes)
+  }
+  /** Takes such a limit away; there being none is not an error. */
+  unlimitFolder(fd: number): Promise<void> {
+    return this.#call('unlimitFolder', fd)
+  }
 }

@@ -1,7 +1,5 @@
-/**
- * A program that makes, mounts, unmounts, deletes, prunes and imports volumes until it is killed. It says what has been
- * acknowledged, a line each: `+ <name> <content>` a file that is kept, `- <name>` a volume that is gone.
- */
+// A program that makes, mounts, unmounts, deletes, prunes and imports volumes until it is killed. It says what has been
+// acknowledged, a line each: `+ <name> <content>` a file that is kept, `- <name>` a volume that is gone.
 import { writeSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,13 +8,13 @@ import { Controller } from 'libcnm'
 
 const [stateDir = '', seed = '0'] = process.argv.slice(2)
 const controller = await Controller.open({ stateDir, instance: 'vol' })
-const say = (line: string): void => void writeSync(1, `${line}\n`)
+const say = (line) => void writeSync(1, `${line}\n`)
 say('open')
 
 const memory = { type: 'tmpfs', device: 'tmpfs', o: 'size=64k' }
-const name = (kind: string, round: number): string => `${kind}-${seed}-${round}`
+const name = (kind, round) => `${kind}-${seed}-${round}`
 
-async function keeps(round: number): Promise<void> {
+async function keeps(round) {
   const volume = await controller.volumes.create({ name: name('kept', round), accessMode: 'single-writer' })
   const path = await volume.mount('writer')
   await writeFile(join(path, 'file'), volume.name)
@@ -24,7 +22,7 @@ async function keeps(round: number): Promise<void> {
   await volume.unmount('writer')
 }
 
-async function mounts(round: number): Promise<void> {
+async function mounts(round) {
   const volume = await controller.volumes.create({ name: name('memory', round), options: memory })
   const path = await volume.mount('a')
   await volume.mount('b', { readOnly: true })
@@ -36,7 +34,7 @@ async function mounts(round: number): Promise<void> {
   await volume.delete()
 }
 
-async function imports(round: number): Promise<void> {
+async function imports(round) {
   const archive = pack()
   for (let n = 0; n < 20; n++) archive.entry({ name: `${n}` }, 'x'.repeat(5000))
   archive.finalize()
@@ -44,12 +42,12 @@ async function imports(round: number): Promise<void> {
   say(`+ ${volume.name} 20`)
 }
 
-async function prunes(): Promise<void> {
+async function prunes() {
   await controller.volumes.create()
   await controller.volumes.prune()
 }
 
-async function sandboxes(round: number): Promise<void> {
+async function sandboxes(round) {
   const sandbox = await controller.createSandbox({ name: name('box', round) })
   const target = join(stateDir, 'targets', sandbox.name, 'deep')
   await sandbox.mount(name('of-box', round), target)
@@ -61,9 +59,9 @@ async function sandboxes(round: number): Promise<void> {
   await controller.volumes.get(name('of-box', round)).delete()
 }
 
-async function forgets(round: number): Promise<void> {
+async function forgets(round) {
   const volume = await controller.volumes.create({ name: name('gone', round) })
-  await writeFile(join(volume.path!, 'file'), 'x')
+  await writeFile(join(volume.path, 'file'), 'x')
   await volume.delete()
   say(`- ${volume.name}`)
 }
