@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -175,6 +176,50 @@ describe.skipIf(needsPrivileges())('mounts for sandboxes', () => {
     expect(sandbox.inspect().Mounts).toHaveLength(2)
     expect(volume.inspect().Leases).toMatchObject([{ Count: 2 }])
   })
+
+  it('and none while somebody swaps folders for links', async () => {
+    const volume = await controller.volumes.create({ name: 'data' })
+    const path = volume.path!
+    const outside = join(folder, 'outside')
+    for (const top of [join(path, 'a'), outside]) mkdirSync(join(top, 'b'), { recursive: true })
+    writeFileSync(join(path, 'a/b/file'), 'inside')
+    writeFileSync(join(outside, 'b/file'), 'outside')
+    const sandbox = await sandboxNamed('one')
+    const swap = async (): Promise<ChildProcess> => {
+      const args = [join(import.meta.dirname, 'swap-program.mjs'), join(path, 'a'), join(path, 'away'), outside]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      await once(child.stdout, 'data')
+      return child
+    }
+    const stop = async (child: ChildProcess): Promise<void> => {
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    }
+    const swapper = await swap()
+    const results = new Map<string, number>()
+    for (let attempt = 0; attempt < 150; attempt++) {
+      const result = await sandbox.mount(volume, at('part'), { subpath: 'a/b/file' }).then(
+        () => sh(sandbox, `cat ${at('part')}`),
+        (error: { code: string; errnoName?: string }) => error.errnoName ?? error.code,
+      )
+      results.set(result, (results.get(result) ?? 0) + 1)
+      if (result === 'inside' || result === 'outside') await sandbox.unmount(at('part'))
+    }
+    await stop(swapper)
+    expect([...results.keys()].filter((result) => !['inside', 'ENOENT', 'ERR_CNM_INVALID_ARGUMENT'].includes(result))).toEqual([])
+    expect(results.get('inside')).toBeGreaterThan(0)
+    expect(results.size).toBeGreaterThan(1)
+    // Nor does a deletion find its way out.
+    for (let file = 0; file < 3000; file++) writeFileSync(join(outside, 'b', `file-${file}`), '')
+    rmSync(path, { recursive: true })
+    mkdirSync(join(path, 'a/b'), { recursive: true })
+    for (let file = 0; file < 3000; file++) writeFileSync(join(path, 'a/b', `file-${file}`), '')
+    const again = await swap()
+    await volume.delete().catch(() => undefined)
+    await stop(again)
+    if (controller.volumes.find('data') !== undefined) await volume.delete()
+    expect(readdirSync(join(outside, 'b'))).toHaveLength(3001)
+  }, 60_000)
 
   it('are mount points for several at once: one made for the first stays until the last has gone', async () => {
     const [one, two] = [await sandboxNamed('one'), await sandboxNamed('two')]
