@@ -107,18 +107,18 @@ function assign(name: string, pools: readonly PoolRecord[], addresses: readonly 
 export async function forgetEndpoints(core: Core, endpoints: readonly Endpoint[], others: readonly StoreChange[] = []): Promise<void> {
   const changes: StoreChange[] = [...others, ...endpoints.map(({ record }) => ({ delete: recordKey(record) })), ...unusedCopies(endpoints)]
   const releases: PreparedChange[] = []
-  for (const { id, network, record, unclean } of endpoints) {
-    if (unclean) continue
-    const given = record.leases ?? record.addresses
-    // What the cluster has of it goes with its record there.
-    if (given.length === 0 || network.scope === 'global') continue
-    const ipam = ipamDriver(core, network.record.ipamDriver, network.scope)
-    for (const { pool, address } of given) {
-      const release = await prepareRelease(core, ipam, pool, withoutPrefix(address), id)
-      if (release !== undefined) releases.push(release)
-    }
-  }
   try {
+    for (const { id, network, record, unclean } of endpoints) {
+      if (unclean) continue
+      const given = record.leases ?? record.addresses
+      // What the cluster has of it goes with its record there.
+      if (given.length === 0 || network.scope === 'global') continue
+      const ipam = ipamDriver(core, network.record.ipamDriver, network.scope)
+      for (const { pool, address } of given) {
+        const release = await prepareRelease(core, ipam, pool, withoutPrefix(address), id)
+        if (release !== undefined) releases.push(release)
+      }
+    }
     await core.store.commit([...changes, ...releases.flatMap((release) => release.changes)])
   } catch (error) {
     for (const release of releases) release.abandoned()

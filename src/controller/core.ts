@@ -6,6 +6,7 @@ import type { AnyRecord, PartRecord } from '../contracts/records.js'
 import type { JsonValue, Store, StoreChange } from '../contracts/store.js'
 import type { Engine } from '../engine/engine.js'
 import type { Kernel } from '../kernel/index.js'
+import type { Cleanups } from './cleanups.js'
 import type { Cluster } from './cluster/cluster.js'
 import type { Collection } from './collection.js'
 import type { DriverRegistry } from './driver-registry.js'
@@ -46,6 +47,7 @@ export interface Core {
   readonly redescriptions: Redescriptions
   readonly hostLinks: HostLinks
   readonly troubles: Troubles
+  readonly cleanups: Cleanups
   /** Only of controllers that are opened with one. */
   readonly cluster: Cluster | undefined
   readonly networks: Collection<Network>

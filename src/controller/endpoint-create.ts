@@ -10,7 +10,7 @@ import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
 import { refusePorts } from './published-ports.js'
 import { readRoutes } from './static-routes.js'
-import { undoable, type Undo } from './undo.js'
+import { undoableOrLater, type Undo } from './undo.js'
 import { validEndpoint } from './validation.js'
 import { driverOptions } from './views.js'
 
@@ -31,7 +31,7 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
   const parsed = guardedDriver.endpointOptions(driverOptions(options.options ?? {}))
   const routes = readRoutes(options.routes, network.record, guardedDriver)
   abortable(options.signal, `endpoint ${options.name}`)
-  return undoable(async (undo) => {
+  return undoableOrLater({ cleanups: core.cleanups, what: `endpoint ${options.name}`, keys: [] }, async (undo) => {
     reserveName(network, options.name)
     undo.push(() => network.endpointsByName.delete(options.name))
     const record: EndpointRecord = {

@@ -13,7 +13,7 @@ import type { OperationOptions } from './options.js'
 import { forgetConnections, openPorts, portOwner, publishingOf } from './published-ports.js'
 import type { Sandbox } from './sandbox.js'
 import { refuseUnanswerable, settleWayOut } from './way-out.js'
-import { undoable, type Undo } from './undo.js'
+import { undoableOrLater, type Undo } from './undo.js'
 
 /** Join: record, kernel, record. The endpoint's objects and the sandbox's default routes change in one transaction. */
 export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options: OperationOptions): Promise<void> {
@@ -21,8 +21,9 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
   core.alive()
   abortable(options.signal, `endpoint ${endpoint.name}`)
   network.refuseSandbox(sandbox.record)
-  await core.serial.run([`endpoint/${endpoint.id}`, `sandbox/${sandbox.id}`], () =>
-    undoable(async (undo) => {
+  const keys = keysOf(endpoint, sandbox)
+  await core.serial.run(keys, () =>
+    undoableOrLater({ cleanups: core.cleanups, what: `endpoint ${endpoint.name}`, keys }, async (undo) => {
       refuseJoined(endpoint)
       sandbox.refuseGone()
       refuseUnanswerable(endpoint, sandbox)
@@ -81,12 +82,28 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
   core.alive()
   const sandbox = endpoint.sandbox
   if (sandbox === undefined) throw notJoined(endpoint)
-  await core.serial.run([`endpoint/${endpoint.id}`, `sandbox/${sandbox.id}`], async () => {
-    if (endpoint.record.sandbox !== sandbox.id) throw notJoined(endpoint)
-    const leaving: EndpointRecord = { ...endpoint.record, phase: 'leaving' }
+  const keys = keysOf(endpoint, sandbox)
+  await core.serial.run(keys, async () => {
+    const { record } = endpoint
+    if (record.sandbox !== sandbox.id) throw notJoined(endpoint)
+    const leaving: EndpointRecord = { ...record, phase: 'leaving' }
     await save(core, [leaving])
-    await core.leases.release(endpoint, sandbox)
-    await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
+    endpoint.record = leaving
+    const work = (): Promise<void> => finishLeave(endpoint, sandbox)
+    await core.cleanups.run({ about: ownerOf(record), what: `endpoint ${endpoint.name} of network ${network.name}`, keys, work })
+  })
+  if (!network.record.gateway) await settleWayOut(sandbox)
+  core.events.emit('endpoint:leave', { endpoint, network, sandbox })
+}
+
+/** Everything after the word that it is to leave. Can be done again from the beginning when it failed. */
+async function finishLeave(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+  const { core, network, record: leaving } = endpoint
+  // The sandbox may have been deleted meanwhile, and the endpoint with it.
+  if (leaving.sandbox !== sandbox.id) return
+  await core.leases.release(endpoint, sandbox)
+  await leaveInKernel(endpoint, sandbox, withoutSandbox(leaving))
+  try {
     await leaveNetwork(network, endpoint.id)
     core.names.changed(endpoint, sandbox)
     await sandbox.environment.refresh()
@@ -94,10 +111,15 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
     await network.guardedDriver.afterLeave(endpoint.view(leaving), network.view())
     await save(core, [endpoint.record])
     if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
-  })
-  if (!network.record.gateway) await settleWayOut(sandbox)
-  core.events.emit('endpoint:leave', { endpoint, network, sandbox })
+  } catch (error) {
+    // Until all of that is done it counts as leaving, and nobody else gets what is its own.
+    endpoint.record = leaving
+    sandbox.joined.add(endpoint)
+    throw error
+  }
 }
+
+const keysOf = (endpoint: Endpoint, sandbox: Sandbox): string[] => [`endpoint/${endpoint.id}`, `sandbox/${sandbox.id}`]
 
 /** Leases need the interface: it goes in without their addresses first. Fills the record with what was acquired. */
 async function acquireLeases(

@@ -2,7 +2,7 @@ import { forgetEndpoints } from './addresses.js'
 import { ownerOf, save, type Core } from './core.js'
 import { withoutSandbox } from './endpoint-join.js'
 import type { Endpoint } from './endpoint.js'
-import { removeNetwork } from './network-delete.js'
+import { tryToRemove } from './network-delete.js'
 import type { Sandbox } from './sandbox.js'
 import { unmountAll } from './sandbox-mounts/unmount.js'
 
@@ -11,28 +11,45 @@ import { unmountAll } from './sandbox-mounts/unmount.js'
  * finished. The kernel holds nothing of them any more.
  */
 export async function finishInterrupted(core: Core): Promise<void> {
-  for (const sandbox of core.sandboxes.list()) if (sandbox.record.phase !== 'ready') await removeSandbox(core, sandbox)
-  for (const endpoint of [...core.endpoints.values()]) if (endpoint.record.phase !== 'ready') await settleEndpoint(core, endpoint)
-  for (const network of core.networks.list()) if (network.record.phase !== 'ready') await removeNetwork(network)
+  for (const sandbox of core.sandboxes.list()) if (sandbox.record.phase !== 'ready') await finish(removeSandbox(core, sandbox))
+  for (const endpoint of [...core.endpoints.values()]) if (endpoint.record.phase !== 'ready') await finish(settleEndpoint(core, endpoint))
+  for (const network of core.networks.list()) if (network.record.phase !== 'ready') await finish(tryToRemove(network))
 }
 
-async function removeSandbox(core: Core, sandbox: Sandbox): Promise<void> {
-  await unmountAll(sandbox)
-  for (const endpoint of core.endpoints.values()) {
-    if (endpoint.record.sandbox !== sandbox.id) continue
-    await takeOut(endpoint)
-    await removeEndpoint(core, endpoint)
+/** What fails is tried again while the controller is open: the others are not held up by it. */
+const finish = (work: Promise<void>): Promise<void> => work.catch(() => undefined)
+
+/** Its endpoints go with it. */
+function removeSandbox(core: Core, sandbox: Sandbox): Promise<void> {
+  const about = `sandbox/${sandbox.id}`
+  const work = async (): Promise<void> => {
+    await unmountAll(sandbox)
+    for (const endpoint of core.endpoints.values()) {
+      if (endpoint.record.sandbox !== sandbox.id) continue
+      await takeOut(endpoint)
+      await removeEndpoint(core, endpoint)
+    }
+    await core.engine.apply(new Map([[ownerOf(sandbox.record), undefined]]))
+    await save(core, [], [sandbox.record])
+    core.sandboxes.remove(sandbox)
   }
-  await core.engine.apply(new Map([[ownerOf(sandbox.record), undefined]]))
-  await save(core, [], [sandbox.record])
-  core.sandboxes.remove(sandbox)
+  return core.cleanups.run({ about, what: `sandbox ${sandbox.name}`, keys: [about], work })
 }
 
-async function settleEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
-  const { phase } = endpoint.record
-  await takeOut(endpoint)
-  if (phase === 'creating' || phase === 'deleting') return removeEndpoint(core, endpoint)
-  await save(core, [endpoint.record])
+function settleEndpoint(core: Core, endpoint: Endpoint): Promise<void> {
+  const about = `endpoint/${endpoint.id}`
+  const work = async (): Promise<void> => {
+    const before = endpoint.record
+    try {
+      await takeOut(endpoint)
+      if (before.phase === 'creating' || before.phase === 'deleting') await removeEndpoint(core, endpoint)
+      else await save(core, [endpoint.record])
+    } catch (error) {
+      endpoint.record = before
+      throw error
+    }
+  }
+  return core.cleanups.run({ about, what: `endpoint ${endpoint.name} of network ${endpoint.network.name}`, keys: [about], work })
 }
 
 async function takeOut(endpoint: Endpoint): Promise<void> {

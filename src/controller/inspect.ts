@@ -1,3 +1,4 @@
+import { ownerOf, type Core } from './core.js'
 import type { Endpoint } from './endpoint.js'
 import type { Network } from './network.js'
 import { inspectMounts, type MountInspection } from './sandbox-mounts/inspect.js'
@@ -25,6 +26,8 @@ export interface NetworkInspection {
   Containers: Record<string, { Name: string; EndpointID: string; MacAddress: string; IPv4Address: string; IPv6Address: string }>
   Options: Record<string, string>
   Labels: Record<string, string>
+  /** It was to be removed, and could not be yet: why. */
+  CleanupPending?: string
 }
 
 export function inspectNetwork(network: Network): NetworkInspection {
@@ -62,6 +65,7 @@ export function inspectNetwork(network: Network): NetworkInspection {
     Containers: containers,
     Options: record.options,
     Labels: record.labels,
+    ...pendingOf(network.core, record),
   }
 }
 
@@ -81,6 +85,8 @@ export interface EndpointInspection {
   DriverOpts: Record<string, string>
   Ports: Endpoint['ports']
   Labels: Record<string, string>
+  /** It was to be removed, and could not be yet: why. */
+  CleanupPending?: string
 }
 
 export function inspectEndpoint(endpoint: Endpoint): EndpointInspection {
@@ -120,6 +126,8 @@ export interface SandboxInspection {
   Networks: Record<string, EndpointInspection>
   Mounts: MountInspection[]
   Labels: Record<string, string>
+  /** It was to be removed, and could not be yet: why. */
+  CleanupPending?: string
 }
 
 export function inspectSandbox(sandbox: Sandbox): SandboxInspection {
@@ -136,5 +144,11 @@ export function inspectSandbox(sandbox: Sandbox): SandboxInspection {
     Networks: Object.fromEntries(sandbox.endpoints.map((endpoint) => [endpoint.network.name, inspectEndpoint(endpoint)])),
     Mounts: inspectMounts(sandbox),
     Labels: record.labels,
+    ...pendingOf(sandbox.core, record),
   }
+}
+
+function pendingOf({ troubles }: Core, record: Parameters<typeof ownerOf>[0]): { CleanupPending?: string } {
+  const reason = troubles.reason(ownerOf(record))
+  return reason === undefined ? {} : { CleanupPending: reason }
 }

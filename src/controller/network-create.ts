@@ -10,7 +10,7 @@ import type { NetworkOptions } from './options.js'
 import { asksForIPv6, takePools } from './pools.js'
 import { describeNetwork, partReplacements } from './redescribe.js'
 import { readRoutes } from './static-routes.js'
-import { undoable, type Undo } from './undo.js'
+import { undoableOrLater, type Undo } from './undo.js'
 import { validNetwork } from './validation.js'
 import { driverOptions } from './views.js'
 
@@ -23,7 +23,7 @@ export async function createNetwork(core: Core, input: NetworkOptions, own: Pick
   const options = withTemplate(core, withDefaults(core, validNetwork(input)))
   checkName(options.name, 'network')
   abortable(options.signal, `network ${options.name}`)
-  return undoable(async (undo) => {
+  return undoableOrLater({ cleanups: core.cleanups, what: `network ${options.name}`, keys: [] }, async (undo) => {
     core.networks.reserve(options.name)
     undo.push(() => core.networks.release(options.name))
     const network = options.configOnly ? await createTemplate(core, options) : await createReal(core, options, undo, own)

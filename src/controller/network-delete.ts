@@ -26,13 +26,20 @@ export async function deleteNetwork(network: Network): Promise<void> {
       network.record = record
       throw error
     }
-    await removeNetwork(network)
+    await tryToRemove(network)
   })
   core.events.emit('network:delete', { network })
 }
 
+/** What fails is tried again; until then the network is there, in phase `deleting`, with its name and its subnets. */
+export async function tryToRemove(network: Network): Promise<void> {
+  const about = `network/${network.id}`
+  const work = (): Promise<void> => removeNetwork(network)
+  await network.core.cleanups.run({ about, what: `network ${network.name}`, keys: [about], work })
+}
+
 /** Everything after the word that it is to go. Can be done again from the beginning when it failed. */
-export async function removeNetwork(network: Network): Promise<void> {
+async function removeNetwork(network: Network): Promise<void> {
   const { core, record, guardedDriver } = network
   const parts = [...network.parts.values()]
   const changes: Changes = new Map([record, ...parts].map((described) => [ownerOf(described), undefined]))

@@ -8,6 +8,7 @@ import type { VolumeDriver } from '../contracts/volume-driver.js'
 import { Engine } from '../engine/engine.js'
 import { Kernel } from '../kernel/index.js'
 import { builtInDrivers, builtInIpam, clusterIpam } from './built-in.js'
+import { Cleanups } from './cleanups.js'
 import { Cluster, type NodeOptions } from './cluster/cluster.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core, Emit } from './core.js'
@@ -152,6 +153,9 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     await driver.start?.()
     undo.push(() => driver.stop?.())
   }
+  const [serial, troubles] = [new Serial(), new Troubles()]
+  const cleanups = new Cleanups({ serial, troubles, emit })
+  undo.push(() => cleanups.close())
   const core: Core = {
     instance,
     directory,
@@ -172,11 +176,12 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
       return redescriptions
     },
     hostLinks: new HostLinks(),
-    troubles: new Troubles(),
+    troubles,
+    cleanups,
     get cluster() {
       return cluster
     },
-    serial: new Serial(),
+    serial,
     turns: new Turns(),
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
@@ -223,6 +228,7 @@ async function openStore(directory: string): Promise<Store> {
 
 async function closeCore(core: Core, undo: Undo): Promise<void> {
   await core.redescriptions.close()
+  await core.cleanups.close()
   await core.serial.idle()
   throwAll(await undo.run())
 }

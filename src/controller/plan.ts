@@ -3,6 +3,7 @@ import { Engine } from '../engine/engine.js'
 import { Mounting, type Kernel } from '../kernel/index.js'
 import { memory } from '../store/memory.js'
 import { builtInIpam } from './built-in.js'
+import { Cleanups } from './cleanups.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core } from './core.js'
 import { HostLinks } from './host-links.js'
@@ -49,6 +50,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
   const kernel = noteTaking(core.kernel, note)
   const builtIn = await builtInIpam(store, core.defaultPools)
   const ipam = new Map([...core.ipam].map(([name, driver]) => [name, builtIn.find((other) => other.name === name) ?? driver]))
+  const [serial, troubles] = [new Serial(), new Troubles()]
   const shadow: Core = {
     ...core,
     kernel,
@@ -59,10 +61,11 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     ports: new Ports(kernel),
     names: new SilentNames(core),
     leases: new NoLeases(core),
-    serial: new Serial(),
+    serial,
     turns: new Turns(),
     hostLinks: new HostLinks(),
-    troubles: new Troubles(),
+    troubles,
+    cleanups: new Cleanups({ serial, troubles, emit: () => undefined }),
     // What the hosts of a cluster share cannot be tried out.
     cluster: undefined,
     networks: networkCollection(),

@@ -4,7 +4,7 @@ import { checkName, newId } from './identifiers.js'
 import type { SandboxOptions } from './options.js'
 import { sandboxPath } from './places.js'
 import { Sandbox } from './sandbox.js'
-import { undoable } from './undo.js'
+import { undoableOrLater } from './undo.js'
 import { validSandbox } from './validation.js'
 
 /** Makes a sandbox with a namespace of its own, or around one that exists. */
@@ -14,7 +14,7 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
   const options = validSandbox(input)
   checkName(options.name, 'sandbox')
   abortable(options.signal, `sandbox ${options.name}`)
-  return undoable(async (undo) => {
+  return undoableOrLater({ cleanups: core.cleanups, what: `sandbox ${options.name}`, keys: [] }, async (undo) => {
     core.sandboxes.reserve(options.name)
     undo.push(() => core.sandboxes.release(options.name))
     const id = newId()

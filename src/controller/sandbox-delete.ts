@@ -11,38 +11,55 @@ import { unmountAll } from './sandbox-mounts/unmount.js'
 
 /** Everything that belongs to the sandbox leaves the kernel in one transaction, then the store in one commit. */
 export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions): Promise<void> {
-  const { core, record } = sandbox
+  const { core } = sandbox
   core.alive()
-  await core.serial.run([`sandbox/${record.id}`], async () => {
+  await core.serial.run([`sandbox/${sandbox.id}`], async () => {
+    const { record } = sandbox
     if (core.sandboxes.find(record.id) !== sandbox) return
-    // Holding the sandbox is enough: whatever changes a joined endpoint waits for its sandbox too.
-    const endpoints = sandbox.endpoints
-    sandbox.record = { ...record, phase: 'deleting' }
-    await save(core, [sandbox.record])
-    await core.names.removeSandbox(sandbox)
-    await Promise.all(endpoints.map((endpoint) => core.leases.release(endpoint, sandbox)))
-    const changes: Changes = new Map([[ownerOf(record), undefined]])
-    for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
-    await core.engine.apply(changes)
-    for (const program of sandbox.programs) program.kill('SIGKILL')
-    await leaveMounts(sandbox)
-    await sandbox.environment.drop()
-    for (const endpoint of endpoints) {
-      const left = endpoint.record
-      await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
-      sandbox.joined.delete(endpoint)
-      core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
-      endpoint.record = withoutSandbox(left)
-      await leaveNetwork(endpoint.network, endpoint.id)
-      core.names.changed(endpoint, sandbox)
-      await releasePorts(endpoint, left)
-    }
-    await forgetEndpoints(core, endpoints, [{ delete: recordKey(record) }])
-    for (const endpoint of endpoints) endpoint.forget()
-    core.sandboxes.remove(sandbox)
+    const deleting = { ...record, phase: 'deleting' as const }
+    await save(core, [deleting])
+    sandbox.record = deleting
+    await tryToRemove(sandbox)
   })
   await dropUnusedWayOut(core)
   core.events.emit('sandbox:delete', { sandbox })
+}
+
+/** What fails is tried again; until then the sandbox is there, in phase `deleting`, with its endpoints. */
+export async function tryToRemove(sandbox: Sandbox): Promise<void> {
+  const about = `sandbox/${sandbox.id}`
+  const work = (): Promise<void> => removeSandbox(sandbox)
+  await sandbox.core.cleanups.run({ about, what: `sandbox ${sandbox.name}`, keys: [about], work })
+}
+
+/** Everything after the word that it is to go. Can be done again from the beginning when it failed. */
+async function removeSandbox(sandbox: Sandbox): Promise<void> {
+  const { core, record } = sandbox
+  if (core.sandboxes.find(record.id) !== sandbox) return
+  // Holding the sandbox is enough: whatever changes a joined endpoint waits for its sandbox too.
+  const endpoints = sandbox.endpoints
+  await core.names.removeSandbox(sandbox)
+  await Promise.all(endpoints.map((endpoint) => core.leases.release(endpoint, sandbox)))
+  const changes: Changes = new Map([[ownerOf(record), undefined]])
+  for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
+  await core.engine.apply(changes)
+  for (const program of sandbox.programs) program.kill('SIGKILL')
+  await leaveMounts(sandbox)
+  await sandbox.environment.drop()
+  for (const endpoint of endpoints) {
+    await endpoint.network.guardedDriver.afterLeave(endpoint.view(), endpoint.network.view())
+    await leaveNetwork(endpoint.network, endpoint.id)
+    await releasePorts(endpoint, endpoint.record)
+  }
+  await forgetEndpoints(core, endpoints, [{ delete: recordKey(record) }])
+  for (const endpoint of endpoints) {
+    sandbox.joined.delete(endpoint)
+    endpoint.record = withoutSandbox(endpoint.record)
+    core.names.changed(endpoint, sandbox)
+    core.events.emit('endpoint:leave', { endpoint, network: endpoint.network, sandbox })
+    endpoint.forget()
+  }
+  core.sandboxes.remove(sandbox)
 }
 
 /** Nobody writes to a volume any more when its lease is given back. */

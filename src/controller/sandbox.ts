@@ -76,7 +76,7 @@ export class Sandbox {
       await endpoint.join(this, { signal: options.signal })
       return endpoint
     } catch (error) {
-      await endpoint.delete()
+      await this.#discard(endpoint, error)
       throw error
     }
   }
@@ -194,6 +194,22 @@ export class Sandbox {
       object: `sandbox ${this.name}`,
       field: 'interfaceName',
     })
+  }
+
+  /** It was made only to join. What cannot be removed now is later. */
+  async #discard(endpoint: Endpoint, reason: unknown): Promise<void> {
+    const { id, name, network } = endpoint
+    const about = `endpoint/${id}`
+    try {
+      await this.core.cleanups.run({
+        about,
+        what: `endpoint ${name} of network ${network.name}`,
+        keys: [],
+        work: () => endpoint.delete({ force: true }),
+      })
+    } catch (error) {
+      throw new AggregateError([reason, error], reason instanceof Error ? reason.message : String(reason), { cause: reason })
+    }
   }
 
   /** @internal @throws CnmError ERR_CNM_SANDBOX_NOT_FOUND */

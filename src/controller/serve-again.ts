@@ -20,6 +20,6 @@ export async function serveAgain(core: Core, at?: Place): Promise<void> {
       await save(core, [sandbox.record])
       await core.engine.apply(new Map([[ownerOf(sandbox.record), sandbox.describe()]]))
     }
-    await core.names.serve(sandbox, prepared)
+    core.names.serve(sandbox, prepared)
   }
 }

@@ -19,9 +19,6 @@ export async function readStatus(core: Core): Promise<ControllerStatus> {
     ({ object, problem, fields }) => `${object}: ${problem}${fields === undefined ? '' : ` (${fields.join(', ')})`}`,
   )
   reasons.push(...core.troubles.reasons())
-  for (const { record } of [...networks, ...sandboxes, ...endpoints.values()]) {
-    if (record.phase === 'leaving' || record.phase === 'deleting') reasons.push(`${record.kind} ${record.name}: clean-up pending`)
-  }
   return {
     health: reasons.length === 0 ? 'healthy' : 'degraded',
     reasons,

@@ -8,6 +8,9 @@ export class Troubles {
   clear(about: string): void {
     this.#reasons.delete(about)
   }
+  reason(about: string): string | undefined {
+    return this.#reasons.get(about)
+  }
   reasons(): string[] {
     return [...this.#reasons.values()]
   }
