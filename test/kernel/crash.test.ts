@@ -28,7 +28,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('a program that is kill
       const workload = fileURLToPath(new URL('crash/bridge-workload.mjs', import.meta.url))
       const report = await killLoop({ workload, stateDir, instance: 'crash', rounds: ROUNDS, seed: SEED, before })
       console.log(JSON.stringify({ ...report, seed: SEED }))
-      expect(report.acknowledged).toBeGreaterThan(ROUNDS)
+      expect(report.acknowledged).toBeGreaterThan(ROUNDS / 2)
       rmSync(stateDir, { recursive: true })
     },
     60_000 + ROUNDS * 10_000,
