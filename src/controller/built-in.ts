@@ -8,12 +8,12 @@ import type { AnyNetworkDriver } from './guarded-driver.js'
 /** The drivers that come with the package, each loaded when a network first needs it. */
 export function builtInDrivers(): DriverSource<AnyNetworkDriver>[] {
   return [
-    { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() as never },
-    { name: 'macvlan', load: async () => (await import('../../drivers/macvlan/index.js')).macvlan() as never },
-    { name: 'ipvlan', load: async () => (await import('../../drivers/ipvlan/index.js')).ipvlan() as never },
-    { name: 'overlay', load: async () => (await import('../../drivers/overlay/index.js')).overlay() as never },
-    { name: 'host', load: async () => (await import('../../drivers/host/index.js')).host() as never },
-    { name: 'null', load: async () => (await import('../../drivers/null/index.js')).nullDriver() as never },
+    { name: 'bridge', load: async () => (await import('../../drivers/bridge/index.js')).bridge() },
+    { name: 'macvlan', load: async () => (await import('../../drivers/macvlan/index.js')).macvlan() },
+    { name: 'ipvlan', load: async () => (await import('../../drivers/ipvlan/index.js')).ipvlan() },
+    { name: 'overlay', load: async () => (await import('../../drivers/overlay/index.js')).overlay() },
+    { name: 'host', load: async () => (await import('../../drivers/host/index.js')).host() },
+    { name: 'null', load: async () => (await import('../../drivers/null/index.js')).nullDriver() },
   ]
 }
 
