@@ -130,7 +130,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('firewall of bridge net
           `table inet probe {\n chain c {\n type filter hook forward priority 10\n tcp flags & (syn | ack) == syn | ack tcp option maxseg size 1360 counter\n }\n }\n`,
         )
         expect(await reached(outside, UPLINK[4], 8080)).toMatch('target80')
-        expect(sh('host', 'nft', 'list', 'table', 'inet', 'probe')).toMatch(/counter packets 1 /)
+        expect(sh('host', 'nft', 'list', 'table', 'inet', 'probe')).toMatch(/counter packets [1-9]/)
         void target
       } finally {
         nft('table inet probe\ndelete table inet probe\n')
