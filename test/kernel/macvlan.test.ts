@@ -55,7 +55,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'bridge'))('macvlan net
   ): Promise<Network> =>
     controller.createNetwork({ name: 'lan', driver: 'macvlan', ipam: { pools }, options: { parent: 'up0', ...options }, ...more })
   const connect = async (network: Network, name: string, more: object = {}): Promise<[Sandbox, Endpoint]> => {
-    const sandbox = controller.sandboxes.find(name) ?? (await controller.createSandbox({ name }))
+    const sandbox = controller.sandboxes.list().find((known) => known.name === name) ?? (await controller.createSandbox({ name }))
     return [sandbox, await sandbox.connect(network, more)]
   }
 
