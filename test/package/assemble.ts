@@ -66,7 +66,10 @@ export function installPackage(folder: string, project: string, name: string): v
 
 function unpack(tarball: string, project: string, name: string): void {
   execFileSync('tar', ['-xzf', tarball, '-C', project])
-  renameSync(join(project, 'package'), join(project, 'node_modules', name))
+  const place = join(project, 'node_modules', name)
+  // From an earlier run on the same project.
+  rmSync(place, { recursive: true, force: true })
+  renameSync(join(project, 'package'), place)
   rmSync(join(tarball, '..'), { recursive: true })
 }
 
