@@ -3,7 +3,7 @@ import { CnmError } from '../contracts/errors.js'
 import { check, type Deviation } from '../engine/check.js'
 import { clusterOf } from './cluster/network-create.js'
 import type { ClusterNode } from './cluster/nodes.js'
-import { collectGarbage, type Collected } from './collect.js'
+import { collect, type Collected, type CollectOptions } from './collect.js'
 import type { Core, Emit } from './core.js'
 import { createNetwork } from './network-create.js'
 import type { Network } from './network.js'
@@ -113,10 +113,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return reconcile(this.#core)
   }
 
-  /** Removes what carries the instance's name but belongs to no record. Done at every start too. */
-  collect(): Promise<Collected> {
+  /**
+   * Removes what carries the instance's name but belongs to no record, as every start does. With `keep`, deletes sandboxes
+   * and endpoints that are not wanted too; with `instances`, removes what other instances left. Goes on after failures,
+   * and says what could not be removed.
+   * @throws CnmError ERR_CNM_INVALID_ARGUMENT
+   */
+  collect(options: CollectOptions = {}): Promise<Collected> {
     this.#core.alive()
-    return collectGarbage(this.#core)
+    return collect(this.#core, options)
   }
 
   /** Healthy, or degraded with the reasons. Reads the kernel as {@link check} does. */

@@ -31,13 +31,14 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
   const parsed = guardedDriver.endpointOptions(driverOptions(options.options ?? {}))
   const routes = readRoutes(options.routes, network.record, guardedDriver)
   abortable(options.signal, `endpoint ${options.name}`)
-  return undoableOrLater({ cleanups: core.cleanups, what: `endpoint ${options.name}`, keys: [] }, async (undo) => {
+  const id = newId()
+  const make = async (undo: Undo): Promise<Endpoint> => {
     reserveName(network, options.name)
     undo.push(() => network.endpointsByName.delete(options.name))
     const record: EndpointRecord = {
       kind: 'endpoint',
       version: 1,
-      id: newId(),
+      id,
       name: options.name,
       created: new Date().toISOString(),
       phase,
@@ -73,7 +74,11 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
     core.cluster?.making.delete(record.id)
     core.events.emit('endpoint:create', { endpoint, network })
     return endpoint
-  })
+  }
+  // Nobody else knows the key yet: whoever looks for what has no owner waits for those that are being made.
+  return core.serial.run([`endpoint/${id}`], () =>
+    undoableOrLater({ cleanups: core.cleanups, what: `endpoint ${options.name}`, keys: [] }, make),
+  )
 }
 
 /** In a cluster the name is taken first: whatever the endpoint gets after that can be found by this host. */

@@ -89,6 +89,7 @@ function noteTaking(kernel: Kernel, note: (operations: readonly Operation[]) => 
     forgetFlows: async () => 0,
     announce: async () => undefined,
     dropEnvironment: async () => undefined,
+    instances: async () => [],
     mounting: new Mounting(() => Promise.resolve(null as never)),
   }
   return new Proxy(kernel, {

@@ -1,10 +1,10 @@
 import type { Description, Owner } from '../contracts/description.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
-import { collectGarbage } from './collect.js'
 import { ownerOf, save, type Core } from './core.js'
 import { Endpoint } from './endpoint.js'
 import { finishInterrupted } from './finish-interrupted.js'
+import { collectGarbage, type CollectFailure } from './garbage.js'
 import { loseNamespaces } from './lost-namespaces.js'
 import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
@@ -30,7 +30,7 @@ export async function recover(core: Core): Promise<void> {
   await reconcile(core, leftovers)
   await forgetPrevious(core)
   await finishInterrupted(core)
-  await collectGarbage(core)
+  await removeGarbage(core)
   await serveAgain(core)
   await holdPorts(core)
   core.leases.resume()
@@ -54,6 +54,13 @@ export async function rebuild(core: Core, beforeAdoption: () => Promise<KernelOb
   const { wanted, leftovers } = descriptions(core)
   core.engine.adopt(wanted)
   return [...lost, ...leftovers]
+}
+
+/** What cannot be removed now is no reason not to start. */
+async function removeGarbage(core: Core): Promise<void> {
+  const failures: CollectFailure[] = []
+  await collectGarbage(core, failures)
+  for (const { object, reason } of failures) core.events.emit('warning', { message: `${object}: left behind: ${reason}` })
 }
 
 /** The sockets that reserve published ports, likewise. */

@@ -4,7 +4,7 @@ import { CnmError } from '../contracts/errors.js'
 import type { Operation } from '../contracts/operations.js'
 import type { KernelObject, KernelObjectKind, LinkObject, Place, RouteObject } from '../contracts/kernel-objects.js'
 import { describe, handlerOf } from './handlers.js'
-import { InstanceLock } from './instance-lock.js'
+import { InstanceLock, knownInstances } from './instance-lock.js'
 import { NETLINK_NETFILTER } from './handler.js'
 import { isNamespacePath } from './namespaces.js'
 import { forgetFlows, type PublishedPorts } from './ports/flows.js'
@@ -48,6 +48,9 @@ export interface HostCalls extends MountCalls, FileCalls {
   duplicatePorts(fds: readonly number[]): number[]
   forgetFlows(ports: readonly PublishedPorts[]): number
   lockInstance(instance: string): void
+  instances(): string[]
+  takeOverInstance(instance: string): void
+  releaseInstance(instance: string): void
   describe(operations: readonly Operation[]): string[]
   namespaces(prefix: string): string[]
   makeEnvironment(spec: EnvironmentSpec): void
@@ -74,6 +77,9 @@ export function hostCalls(
     forgetFlows: (ports) =>
       using('forget connections', (session) => forgetFlows(session.socket('host', NETLINK_NETFILTER), ports, localAddresses(session))),
     lockInstance: (instance) => lock.take(instance),
+    instances: knownInstances,
+    takeOverInstance: (instance) => lock.takeOver(instance),
+    releaseInstance: (instance) => lock.release(instance),
     describe: (operations) =>
       operations.map((operation) => describe(operation.do, operation.do === 'change' ? operation.to : operation.object)),
     namespaces: (prefix) => namespacesAt(prefix),
@@ -90,7 +96,7 @@ export function hostCalls(
         ),
       ),
     close: () => {
-      lock.release()
+      lock.close()
       environment?.close()
     },
   }

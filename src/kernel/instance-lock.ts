@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
 import { CURRENT_NETNS } from './namespaces.js'
 import * as sys from './syscalls.js'
@@ -12,28 +12,63 @@ const EWOULDBLOCK = 11
  * host is a network namespace, so its number is part of the name.
  */
 export class InstanceLock {
-  #fd: number | undefined
+  readonly #held = new Map<string, number[]>()
 
   /** @throws CnmError ERR_CNM_INSTANCE_LOCKED with the process that has it */
   take(instance: string): void {
     mkdirSync(DIRECTORY, { recursive: true, mode: 0o755 })
-    const path = `${DIRECTORY}/${instance}-${statSync(CURRENT_NETNS).ino}.lock`
-    const fd = sys.open(path, sys.O_RDWR | sys.O_CREAT, 0o600)
-    try {
-      sys.lockFile(fd)
-    } catch (error) {
-      sys.close(fd)
-      if (error instanceof SystemCallError && error.errno === EWOULDBLOCK) throw held(instance, path)
-      throw error
-    }
+    const fd = lock(instance, fileOf(instance))
     sys.truncateFile(fd)
     sys.write(fd, Buffer.from(`${process.pid}\n`))
-    this.#fd = fd
+    this.#held.set(instance, [fd])
   }
 
-  release(): void {
-    if (this.#fd !== undefined) sys.close(this.#fd)
-    this.#fd = undefined
+  /**
+   * Takes an instance that somebody else had, on every host that shares our files: names in /run/netns say nothing of hosts.
+   * @throws CnmError ERR_CNM_INSTANCE_LOCKED
+   */
+  takeOver(instance: string): void {
+    const fds: number[] = []
+    this.#held.set(instance, fds)
+    try {
+      for (const [name, path] of lockFiles()) if (name === instance) fds.push(lock(instance, path))
+    } catch (error) {
+      this.release(instance)
+      throw error
+    }
+  }
+
+  release(instance: string): void {
+    for (const fd of this.#held.get(instance) ?? []) sys.close(fd)
+    this.#held.delete(instance)
+  }
+
+  close(): void {
+    for (const instance of [...this.#held.keys()]) this.release(instance)
+  }
+}
+
+/** Instances that have, or had, a controller on this host. */
+export const knownInstances = (): string[] => lockFiles().flatMap(([name, path]) => (path === fileOf(name) ? [name] : []))
+
+const fileOf = (instance: string): string => `${DIRECTORY}/${instance}-${statSync(CURRENT_NETNS).ino}.lock`
+
+function lockFiles(): [instance: string, path: string][] {
+  return readdirSync(DIRECTORY).flatMap((file) => {
+    const instance = /^([a-z][a-z0-9]{0,11})-\d+\.lock$/.exec(file)?.[1]
+    return instance === undefined ? [] : [[instance, `${DIRECTORY}/${file}`]]
+  })
+}
+
+function lock(instance: string, path: string): number {
+  const fd = sys.open(path, sys.O_RDWR | sys.O_CREAT, 0o600)
+  try {
+    sys.lockFile(fd)
+    return fd
+  } catch (error) {
+    sys.close(fd)
+    if (error instanceof SystemCallError && error.errno === EWOULDBLOCK) throw held(instance, path)
+    throw error
   }
 }
 

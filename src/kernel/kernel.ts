@@ -190,6 +190,18 @@ export class Kernel implements AsyncDisposable {
     return this.#thread.call(undefined, 'lockInstance', instance)
   }
 
+  /** Instances that have, or had, a controller on this host. */
+  instances(): Promise<string[]> {
+    return this.#thread.call(undefined, 'instances')
+  }
+  /** Keeps everybody from opening an instance that nobody has open now. @throws CnmError ERR_CNM_INSTANCE_LOCKED */
+  takeOverInstance(instance: string): Promise<void> {
+    return this.#thread.call(undefined, 'takeOverInstance', instance)
+  }
+  releaseInstance(instance: string): Promise<void> {
+    return this.#thread.call(undefined, 'releaseInstance', instance)
+  }
+
   /** The operations as shell commands, for people. */
   describe(operations: readonly Operation[]): Promise<string[]> {
     return this.#thread.call(undefined, 'describe', operations)
