@@ -34,7 +34,8 @@ export default defineConfig({
     // One process per file, each in namespaces of its own.
     pool: 'forks',
     execArgv: ['--require', fileURLToPath(new URL('test/own-world.cjs', import.meta.url))],
-    maxWorkers: 2,
+    // Tests wait more than they work.
+    maxWorkers: 3,
     // For tests that hang: they wait for events, and a loaded machine takes its time.
     testTimeout: 60_000 * slow,
     hookTimeout: 60_000 * slow,

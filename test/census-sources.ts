@@ -129,12 +129,12 @@ export function namespaces(): string[] {
 
 /**
  * What the descriptors of this process refer to; sockets and pipes without their number, so that equal ones can be
- * counted (network namespaces too). Without the one by which the event loop watches folders: it is opened with the first, and never closed.
+ * counted (network namespaces too, and those of the hostname: as an ordinary user every kernel thread has one). Without the one by which the event loop watches folders: it is opened with the first, and never closed.
  */
 export function descriptors(): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe|net):\[\d+\]$/, '$1')
+      const target = readlinkSync(`/proc/self/fd/${fd}`).replace(/^(socket|pipe|net|uts):\[\d+\]$/, '$1')
       return target === 'anon_inode:inotify' ? [] : [target]
     } catch {
       return [] // the one that listed the folder
