@@ -53,7 +53,7 @@ export class DhcpClient {
    */
   obtain(wanted: string | undefined, signal: AbortSignal): Promise<Terms> {
     return this.#exchange(async (exchange) => {
-      const end = Date.now() + this.#wishes.timeout
+      const end = performance.now() + this.#wishes.timeout
       let unwanted: string | undefined
       const offered = (answer: Answer): Answer | undefined => {
         const { type, yourAddress, options } = answer.message
@@ -62,9 +62,9 @@ export class DhcpClient {
         unwanted = yourAddress
         return undefined
       }
-      while (Date.now() < end) {
+      while (performance.now() < end) {
         const draft = this.#draft('discover', NO_ADDRESS, wanted === undefined ? {} : { [OPTION.requestedAddress]: addressBytes(wanted) })
-        const offer = await exchange.ask(draft, EVERYBODY, waits(end - Date.now()), offered, signal)
+        const offer = await exchange.ask(draft, EVERYBODY, waits(end - performance.now()), offered, signal)
         const terms = offer === undefined ? undefined : await this.#select(exchange, offer.message, signal)
         if (terms !== undefined && terms !== 'refused') return terms
         await wait(FIRST_WAIT, signal)

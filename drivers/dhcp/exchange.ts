@@ -26,7 +26,7 @@ export type Draft = Pick<DhcpMessage, 'type' | 'clientAddress' | 'options'>
 export class Exchange {
   readonly #mac: string
   readonly #xid = randomBytes(4).readUInt32BE(0)
-  readonly #began = Date.now()
+  readonly #began = performance.now()
   readonly #answers: Answer[] = []
   #session: PacketSession | undefined
   #wake: (() => void) | undefined
@@ -52,13 +52,13 @@ export class Exchange {
     accept: (answer: Answer) => T | undefined,
     signal: AbortSignal,
   ): Promise<T | undefined> {
-    const sent = Date.now()
+    const sent = performance.now()
     this.#answers.length = 0
     for (const time of waits) {
       signal.throwIfAborted()
       this.send(draft, to)
-      const end = Date.now() + time
-      for (let left = time; left > 0; left = end - Date.now()) {
+      const end = performance.now() + time
+      for (let left = time; left > 0; left = end - performance.now()) {
         await this.#answered(left, signal)
         for (let answer; (answer = this.#answers.shift()) !== undefined;) {
           const accepted = accept({ ...answer, sent })
@@ -70,7 +70,7 @@ export class Exchange {
   }
 
   send({ type, clientAddress, options }: Draft, to: Destination): void {
-    const secs = Math.round((Date.now() - this.#began) / 1000)
+    const secs = Math.round((performance.now() - this.#began) / 1000)
     // Without an address a client hears only broadcasts, where it shares its MAC with others.
     const broadcast = clientAddress === NO_ADDRESS
     const message = { type, xid: this.#xid, secs, broadcast, clientAddress, yourAddress: NO_ADDRESS, mac: this.#mac, options }

@@ -62,7 +62,7 @@ export class LiveLease {
     const outcome = await this.#client.confirm(before.address, this.#context.signal)
     if (outcome === 'refused') return undefined
     if (outcome !== undefined) return outcome
-    const unexpired = before.expires === undefined || before.expires > Date.now()
+    const unexpired = before.expires === undefined || before.expires > performance.now()
     return unexpired && (await this.#client.holds(before.address)) ? before : undefined
   }
 
@@ -70,7 +70,7 @@ export class LiveLease {
   async #keep(terms: Terms): Promise<void> {
     if (terms.renew === undefined) return
     const { signal, changed } = this.#context
-    await wait(terms.renew - Date.now(), signal)
+    await wait(terms.renew - performance.now(), signal)
     if (signal.aborted) return
     const extended = await this.#extended(terms)
     if (extended === undefined) changed(undefined)
@@ -84,7 +84,7 @@ export class LiveLease {
       ['server', terms.rebind],
       ['anybody', terms.expires],
     ] as const) {
-      const time = (end ?? 0) - Date.now()
+      const time = (end ?? 0) - performance.now()
       if (time <= 0) continue
       const outcome = await this.#attempt(() => this.#client.extend(terms, ask, time, signal), time)
       if (outcome === 'refused') return undefined

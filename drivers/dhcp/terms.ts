@@ -2,7 +2,7 @@ import type { Lease } from '../../src/contracts/index.js'
 import { OPTION } from './wire/codes.js'
 import { addressOption, addressText, secondsOption, type DhcpMessage } from './wire/message.js'
 
-/** What a server has granted. Times are milliseconds since the epoch. */
+/** What a server has granted. Times are those of performance.now(): a clock that is set neither ends nor prolongs a lease. */
 export interface Terms {
   address: string
   prefix: number
@@ -65,21 +65,25 @@ function gatewayOf(options: DhcpMessage['options']): string | undefined {
   return undefined
 }
 
-/** What is kept of the terms, for a controller that takes over. */
+const toClock = (time: number): number => Math.round(time - performance.now() + Date.now())
+const fromClock = (time: number): number => time - Date.now() + performance.now()
+
+/** What is kept of the terms, for a controller that takes over: by the clock, which is all that two processes share. */
 export function leaseOf(terms: Terms, given: Lease): Lease {
   const data: Record<string, string> = { server: terms.server, serverMac: terms.serverMac }
   if (given.data?.static !== undefined) data.static = given.data.static
-  if (terms.renew !== undefined) data.renew = String(terms.renew)
-  if (terms.rebind !== undefined) data.rebind = String(terms.rebind)
+  if (terms.renew !== undefined) data.renew = String(toClock(terms.renew))
+  if (terms.rebind !== undefined) data.rebind = String(toClock(terms.rebind))
   const { pool, owner } = given
-  return { pool, owner, address: `${terms.address}/${terms.prefix}`, gateway: terms.gateway, expires: terms.expires, data }
+  const expires = terms.expires === undefined ? undefined : toClock(terms.expires)
+  return { pool, owner, address: `${terms.address}/${terms.prefix}`, gateway: terms.gateway, expires, data }
 }
 
 /** The other way round; `undefined` for a lease that no server has granted. */
 export function termsFrom({ address, gateway, expires, data }: Lease): Terms | undefined {
   const [host, prefix] = address.split('/')
   if (!host || data?.server === undefined || data.serverMac === undefined) return undefined
-  const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
+  const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : fromClock(Number(text)))
   const { server, serverMac } = data
   return {
     address: host,
@@ -89,6 +93,6 @@ export function termsFrom({ address, gateway, expires, data }: Lease): Terms | u
     serverMac,
     renew: number(data.renew),
     rebind: number(data.rebind),
-    expires,
+    expires: expires === undefined ? undefined : fromClock(expires),
   }
 }

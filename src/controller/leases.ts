@@ -149,15 +149,23 @@ export class Leases {
     if (next.addresses.length < before.addresses.length) this.#warn(endpoint, 'its lease has ended and was not renewed')
   }
 
-  /** An address is not used beyond the end of its lease, whatever the driver does. */
+  /**
+   * An address is not used beyond the end of its lease, whatever the driver does. How long that is, is found once: a clock
+   * that is set afterwards changes nothing.
+   */
   #watch(endpoint: Endpoint, sandbox: Sandbox, pool: string, lease: Lease | undefined): void {
+    if (lease?.expires === undefined) return clearTimeout(this.#live.get(keyOf(endpoint, pool))?.expiry)
+    this.#expire(endpoint, sandbox, pool, performance.now() + lease.expires - Date.now())
+  }
+
+  /** @param end by performance.now() */
+  #expire(endpoint: Endpoint, sandbox: Sandbox, pool: string, end: number): void {
     const live = this.#live.get(keyOf(endpoint, pool))
     if (live === undefined) return
     clearTimeout(live.expiry)
-    if (lease?.expires === undefined) return
-    const left = lease.expires - Date.now()
+    const left = end - performance.now()
     const then = (): void => {
-      if (left > LONGEST_TIMER_MS) this.#watch(endpoint, sandbox, pool, lease)
+      if (left > LONGEST_TIMER_MS) this.#expire(endpoint, sandbox, pool, end)
       else void this.#change(endpoint, sandbox, pool, undefined)
     }
     live.expiry = setTimeout(then, Math.max(0, Math.min(left, LONGEST_TIMER_MS)))

@@ -48,7 +48,7 @@ export class LoopThread<Message extends { do: string }, Report extends { is: str
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #unread = new Int32Array(new SharedArrayBuffer(4))
-  readonly #startedAt = Date.now()
+  readonly #startedAt = performance.now()
   #wakeFd: number | undefined
   #stopped = false
   #ended = false
@@ -76,7 +76,7 @@ export class LoopThread<Message extends { do: string }, Report extends { is: str
   }
 
   get age(): number {
-    return Date.now() - this.#startedAt
+    return performance.now() - this.#startedAt
   }
 
   get ended(): boolean {

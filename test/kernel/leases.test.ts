@@ -208,6 +208,25 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'getent'))('addresses t
     expect(inside(sandbox)).toEqual([])
   })
 
+  it.each([
+    ['forward', 86_400_000],
+    ['back', -86_400_000],
+  ])('one ends when its time is over, also when the clock is set %s meanwhile', async (_direction, by) => {
+    driver.answer = (lease) => ({ ...lease, address: '10.77.0.71/24', expires: seconds(1.5) })
+    const lost = changed()
+    const start = performance.now()
+    await connect()
+    const { now } = Date
+    Date.now = () => now() + by
+    try {
+      await lost
+    } finally {
+      Date.now = now
+    }
+    expect(performance.now() - start).toBeGreaterThan(1_490)
+    expect(inside(sandbox)).toEqual([])
+  })
+
   it('after a restart it is followed again, and what changed meanwhile is applied', async () => {
     await connect()
     const { signal } = driver.last().context

@@ -32,9 +32,9 @@ class Script implements Exchanges {
   holds: Exchanges['holds'] = async () => this.held
 }
 
-const at = (): number => Date.now() / 1000
+const at = (): number => performance.now() / 1000
 const terms = (last: number): Terms => {
-  const time = (seconds: number): number => Date.now() + seconds * 1000
+  const time = (seconds: number): number => performance.now() + seconds * 1000
   const address = `10.0.0.${last}`
   return { address, prefix: 24, server: '10.0.0.1', serverMac: '02:00:00:00:00:01', renew: time(50), rebind: time(80), expires: time(100) }
 }
@@ -77,6 +77,18 @@ describe('a lease', () => {
       '101 obtain 10.0.0.2',
     ])
     expect(changes).toEqual(['100 lost', '101 10.0.0.3/24'])
+  })
+
+  it.each([
+    ['forward', 86_400_000],
+    ['back', -86_400_000],
+  ])('does not depend on a clock that is set %s', async (_direction, by) => {
+    script.obtains = [2]
+    script.extends = [{ ...terms(2), renew: 90_000 }]
+    await live().acquire()
+    vi.setSystemTime(Date.now() + by)
+    await vi.advanceTimersByTimeAsync(51_000)
+    expect([script.calls, changes]).toEqual([['0 obtain any', '50 extend by server'], ['50 10.0.0.2/24']])
   })
 
   it('that is refused is lost at once', async () => {
