@@ -102,6 +102,7 @@ async function cycles(stateDir: string, count: number): Promise<void> {
     }
     await controller.check()
     points.push(measure(stateDir, point * share, (performance.now() - start) / share))
+    console.log(`${point * share} of ${share * POINTS}`)
   }
   const head = ['cycles', 'resident kB', 'heap kB', 'descriptors', 'store kB', 'ms each']
   table([head, ...points.map((p) => [p.cycles, p.resident, p.heap, p.descriptors, p.store, p.perCycle.toFixed(2)].map(String))])

@@ -8,26 +8,19 @@ import { memory } from 'libcnm/store/memory'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { leftBehind, takeCensus, type Census } from '../census.js'
 import { needs, needsPrivileges } from '../tools.js'
+import { commitsThrough } from './commits-through.js'
 import { until } from './until.js'
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
 const NOTHING = { sandboxes: [], endpoints: [], missing: [], objects: [], addresses: [], pools: [], instances: [], failures: [] }
 
 /** Fails commits that delete a key, while one is named. */
-function stubborn(fault: { refuse?: string }): Store {
-  const store = memory()
-  return new Proxy(store, {
-    get(real, name) {
-      const value: unknown = Reflect.get(real, name)
-      if (name !== 'commit') return typeof value === 'function' ? (value as () => unknown).bind(real) : value
-      return async (...args: Parameters<Store['commit']>) => {
-        if (args[0].some((change) => 'delete' in change && change.delete === fault.refuse))
-          throw new CnmError('ERR_CNM_STORE', 'store: no space left on device')
-        return real.commit(...args)
-      }
-    },
+const stubborn = (fault: { refuse?: string }): Store =>
+  commitsThrough(async (commit, changes, options) => {
+    if (changes.some((change) => 'delete' in change && change.delete === fault.refuse))
+      throw new CnmError('ERR_CNM_STORE', 'store: no space left on device')
+    return commit(changes, options)
   })
-}
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('collect', () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'cnm-'))

@@ -8,6 +8,7 @@ import { memory } from 'libcnm/store/memory'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { leftBehind, takeCensus, type Census } from '../census.js'
 import { needs, needsPrivileges } from '../tools.js'
+import { commitsThrough } from './commits-through.js'
 import { until } from './until.js'
 
 /** The public operations, in an order in which each can be done, each with what can be said when it has failed. */
@@ -32,24 +33,16 @@ const { EBUSY, EEXIST, ENOMEM, ENOSPC } = constants.errno
 const ERRNOS = [ENOMEM, EEXIST, EBUSY, ENOSPC]
 
 /** Fails one commit, by its number, in one of two ways. */
-function faulty(counter: { commits: number; fail: number; thrown: boolean }): Store {
-  const store = memory()
-  return new Proxy(store, {
-    get(real, name) {
-      const value: unknown = Reflect.get(real, name)
-      if (name !== 'commit') return typeof value === 'function' ? (value as () => unknown).bind(real) : value
-      return async (...args: Parameters<Store['commit']>) => {
-        if (++counter.commits === counter.fail) {
-          counter.thrown = true
-          throw counter.fail % 2 === 0
-            ? new TypeError('a defect')
-            : new CnmError('ERR_CNM_STORE', 'store: no space left on device', { errno: ENOSPC })
-        }
-        return real.commit(...args)
-      }
-    },
+const faulty = (counter: { commits: number; fail: number; thrown: boolean }): Store =>
+  commitsThrough(async (commit, ...args) => {
+    if (++counter.commits === counter.fail) {
+      counter.thrown = true
+      throw counter.fail % 2 === 0
+        ? new TypeError('a defect')
+        : new CnmError('ERR_CNM_STORE', 'store: no space left on device', { errno: ENOSPC })
+    }
+    return commit(...args)
   })
-}
 
 const attempt = async (step: (typeof STEPS)[number], controller: Controller): Promise<unknown> => step.run(controller)
 
