@@ -87,6 +87,26 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('collect', () => {
       await until(() => controller.sandboxes.size === 0)
     })
 
+    it.each([
+      ['forward', 86_400_000],
+      ['back', -86_400_000],
+    ])('what failed is tried again in time, also when the clock is set %s', async (_direction, by) => {
+      const stuck = await controller.createSandbox({ name: 'stuck' })
+      fault.refuse = `sandbox/${stuck.id}`
+      expect((await controller.collect({ keep: [] })).failures).toHaveLength(1)
+      const { now } = Date
+      Date.now = () => now() + by
+      try {
+        fault.refuse = undefined
+        const start = performance.now()
+        await until(() => controller.sandboxes.size === 0)
+        // After 0.2 s, or 0.4 s when the first was too early.
+        expect(performance.now() - start).toBeLessThan(5_000)
+      } finally {
+        Date.now = now
+      }
+    })
+
     it('refuses what it does not understand, before anything is removed', async () => {
       const sandbox = await controller.createSandbox({ name: 'safe' })
       await expect(controller.collect({ keep: 'safe' as never })).rejects.toMatchObject({ code: 'ERR_CNM_INVALID_ARGUMENT', field: 'keep' })
