@@ -90,6 +90,12 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge net
     expect(outer.addr_info).toEqual([])
   })
 
+  it('give an endpoint the name on the host that it asks for', async () => {
+    const network = await world.network()
+    await world.join('a', network, { host_interface_name: 'web0' })
+    expect(link('web0')).toMatchObject({ master: `br-${network.shortId}`, linkinfo: { info_kind: 'veth' } })
+  })
+
   it('keep IPv6 out of where it was not asked for', async () => {
     const network = await world.network({}, { ipv6: false })
     await world.join('a', network)
