@@ -10,7 +10,7 @@ interface Summary {
   passed: number
   failed: number
   skipped: number
-  /** What was skipped and why, one line each. */
+  /** What was skipped, and what failed, and why: one line each. */
   reasons: string[]
 }
 
@@ -30,17 +30,27 @@ export default class SkipReasonsReporter implements Reporter {
     const summary: Summary = { passed: 0, failed: unhandled.length, skipped: 0, reasons: [] }
     const filtered = modules.some((module) => module.project.config.testNamePattern !== undefined)
     for (const module of modules) {
-      for (const group of [module, ...module.children.allSuites()]) if (group.errors().length > 0) summary.failed++
-      for (const test of module.children.allTests()) this.#count(test, relative(process.cwd(), module.moduleId), summary, filtered)
+      const file = relative(process.cwd(), module.moduleId)
+      for (const group of [module, ...module.children.allSuites()]) {
+        const [error] = group.errors()
+        if (error === undefined) continue
+        summary.failed++
+        summary.reasons.push(failure(file, group.type === 'module' ? 'the file' : group.fullName, error))
+      }
+      for (const test of module.children.allTests()) this.#count(test, file, summary, filtered)
     }
-    summary.reasons.push(...[...this.#lines].sort())
+    for (const error of unhandled) summary.reasons.push(failure('outside any test', String(error.name), error))
+    summary.reasons.unshift(...[...this.#lines].sort())
     this.#deliver(summary)
   }
 
   #count(test: TestCase, file: string, summary: Summary, filtered: boolean): void {
     const result = test.result()
     if (result.state === 'passed') summary.passed++
-    else if (result.state !== 'skipped') summary.failed++
+    else if (result.state === 'failed') {
+      summary.failed++
+      summary.reasons.push(failure(file, test.fullName, result.errors[0]))
+    } else if (result.state !== 'skipped') summary.failed++
     else if (result.note !== undefined) {
       summary.skipped++
       this.#lines.add(`SKIP ${test.fullName}: ${result.note}`)
@@ -60,6 +70,10 @@ export default class SkipReasonsReporter implements Reporter {
     if (target !== undefined) writeFileSync(target, JSON.stringify(summary))
     else if (summary.reasons.length > 0) console.log(summary.reasons.join('\n'))
   }
+}
+
+function failure(file: string, name: string, error: { message?: string } | undefined): string {
+  return `FAIL ${file} > ${name}: ${(error?.message ?? 'no reason given').split('\n')[0]}`
 }
 
 /** A failed beforeAll skips the tests of its file or group. */
