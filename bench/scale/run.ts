@@ -1,55 +1,23 @@
 // Simulated hosts against a real etcd, without a kernel: what each learns of the others, how long it takes, and what it
-// costs. Each host has a connection of its own, follows the nodes and the networks that it has joined, and takes its
-// addresses from the shared pools, with the same code as a controller. `npx tsx bench/scale/run.ts [hosts] [endpoints]`,
-// in a network namespace of its own, so that the bytes on its loopback are the cluster's alone.
+// costs. `node --expose-gc --max-old-space-size=16000 --import tsx bench/scale/run.ts [hosts] [endpoints] [spanning]`, in a
+// network namespace of its own, so that the bytes on its loopback are the cluster's alone. Each host is on 10 networks,
+// each network on 10 hosts; with `spanning` all hosts have one endpoint more, on a network that they all share.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readFileSync } from 'node:fs'
 import { ipam } from '../../drivers/ipam/index.js'
-import { follow } from '../../src/controller/cluster/follow.js'
-import { Nodes } from '../../src/controller/cluster/nodes.js'
-import { Peers } from '../../src/controller/cluster/peers.js'
-import {
-  ALIVE,
-  aliveKey,
-  endpointKey,
-  endpointNameKey,
-  NODES,
-  nodeKey,
-  ownedKey,
-  type PeerRecord,
-} from '../../src/controller/cluster/records.js'
-import type { ClusterStore, IpamDriver } from '../../src/contracts/index.js'
+import { networkKey } from '../../src/controller/cluster/records.js'
+import type { NetworkRecord } from '../../src/contracts/records.js'
 import { etcd } from '../../src/store/etcd.js'
 import { startEtcd } from '../../test/etcd.js'
+import { held, line, part, quantiles, use } from './measures.js'
+import { networkId, SimulatedHost } from './simulated-host.js'
 
 const HOSTS = Number(process.argv[2] ?? 100)
 const ENDPOINTS = Number(process.argv[3] ?? 100)
-/** Each host is on so many networks, each network on so many hosts. */
+const SPANNING = process.argv[4] === 'spanning'
 const NETWORKS_OF_HOST = Math.min(10, HOSTS)
-const AT_ONCE = 64
 const SAMPLES = 100
-
-interface Host {
-  name: string
-  store: ClusterStore
-  ipam: IpamDriver
-  nodes: Nodes
-  networks: number[]
-  peers: Map<number, Peers>
-}
-
-const id = (kind: string, number: number): string => Buffer.from(`${kind}${number}`).toString('hex').padEnd(64, '0')
-const networkId = (number: number): string => id('n', number)
-
-await using server = await startEtcd({ durable: false })
-const loopback = (): number => Number(/lo:\s*(\d+)/.exec(readFileSync('/proc/self/net/dev', 'utf8'))![1])
-const etcdUse = (): { megabytes: number; seconds: number } => {
-  const [, , ...fields] = readFileSync(`/proc/${server.pid}/stat`, 'utf8')
-    .replace(/\(.*\)/, '-')
-    .split(' ')
-  return { megabytes: (Number(fields[21]) * 4096) / 1e6, seconds: (Number(fields[11]) + Number(fields[12])) / 100 }
-}
-const line = (what: string, value: string): void => console.log(`${what.padEnd(52)} ${value}`)
+/** Steps of all hosts together that wait for an answer. */
+const AT_ONCE = 64
 
 async function inTurn(count: number, work: (number: number) => Promise<void>): Promise<void> {
   let next = 0
@@ -60,110 +28,126 @@ async function inTurn(count: number, work: (number: number) => Promise<void>): P
   )
 }
 
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await sleep(5)
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(1)
 }
 
-const failed = (error: unknown): void => console.error(error)
+await using server = await startEtcd({ durable: false })
 const admin = etcd({ endpoints: [server.endpoint] })
 const adminIpam = ipam({ store: admin, order: 'scattered', follow: false, globalPools: [{ base: '10.0.0.0/8', size: 22 }] })
-const pools: string[] = []
-for (let number = 0; number < HOSTS; number++)
-  pools.push((await adminIpam.requestPool({ space: 'global', owner: networkId(number), family: 4 })).id)
 
-const before = { memory: process.memoryUsage.rss(), bytes: loopback() }
-const started = performance.now()
-const hosts: Host[] = []
-await inTurn(HOSTS, async (number) => {
-  const store = etcd({ endpoints: [server.endpoint], timeout: 60_000 })
-  const name = `host${number}`
-  const peers = new Map<number, Peers>()
-  const nodes = new Nodes(10_000, (changed) => {
-    for (const each of peers.values()) each.nodeChanged(changed)
-  })
-  await store.hold(aliveKey(name), name, { seconds: 3600 })
-  await store.commit([
-    { put: nodeKey(name), value: { version: 1, id: name, address: `10.200.${number >> 8}.${number & 255}`, closed: false } },
-  ])
-  const signal = new AbortController().signal
-  const follower = { put: nodes.put.bind(nodes), deleted: nodes.deleted.bind(nodes), failed }
-  await Promise.all([follow(store, NODES, signal, follower), follow(store, ALIVE, signal, follower)])
-  const networks = Array.from({ length: NETWORKS_OF_HOST }, (_, step) => (number + step) % HOSTS)
-  for (const network of networks) peers.set(network, new Peers({ store, nodes, own: name, failed }, networkId(network), () => undefined))
-  await Promise.all([...peers.values()].map(({ started: begun }) => begun))
-  hosts.push({ name, store, ipam: ipam({ store, order: 'scattered', follow: false }), nodes, networks, peers })
-})
-await until(() => hosts.every(({ nodes }) => nodes.list().filter(({ state }) => state === 'up').length === HOSTS))
-line(`${HOSTS} hosts know one another`, `${((performance.now() - started) / 1000).toFixed(1)} s`)
-const joined = { bytes: loopback(), at: performance.now(), etcd: etcdUse() }
-
-async function join(host: Host, number: number): Promise<void> {
-  const network = host.networks[number % NETWORKS_OF_HOST]!
-  const endpoint = id(`e${host.name}`, number)
-  const record: PeerRecord = {
+/** The same record that a controller writes for a network. */
+async function makeNetwork(number: number, subnet?: string): Promise<string> {
+  const id = networkId(number)
+  const pool = await adminIpam.requestPool({ space: 'global', owner: id, family: 4, ...(subnet !== undefined && { subnet }) })
+  const record: NetworkRecord = {
+    kind: 'network',
     version: 1,
-    node: host.name,
-    name: `${host.name}-${number}`,
-    mac: '02:00:00:00:00:01',
-    addresses: [],
-    joined: false,
-    names: [],
-    services: [],
+    id,
+    name: `network-${number}`,
+    created: new Date().toISOString(),
+    phase: 'ready',
+    driver: 'overlay',
+    internal: true,
+    attachable: true,
+    ipv4: true,
+    ipv6: false,
+    configOnly: false,
+    labels: {},
+    options: {},
+    ipamDriver: 'default',
+    ipamOptions: {},
+    pools: [{ id: pool.id, subnet: pool.subnet, family: 4, ranges: [], reserved: {} }],
+    dns: [],
+    numbers: { vni: [4096 + number] },
+    description: [],
   }
-  const key = endpointKey(networkId(network), endpoint)
-  await host.store.commit([
-    { put: key, value: record, expect: 'absent' },
-    { put: endpointNameKey(networkId(network), record.name), value: endpoint, expect: 'absent' },
-    { put: ownedKey(host.name) + endpoint, value: networkId(network) },
-  ])
-  const { address } = await host.ipam.requestAddress({ pool: pools[network]!, owner: endpoint, purpose: 'endpoint' })
-  await host.store.commit([
-    { put: key, value: { ...record, joined: true, addresses: [{ address, family: 4 }], names: [record.name, endpoint.slice(0, 12)] } },
-  ])
+  await admin.commit([{ put: networkKey(id), value: { version: 1, record: record as never } }])
+  return pool.id
 }
 
-await inTurn(HOSTS * ENDPOINTS, (number) => join(hosts[number % HOSTS]!, Math.floor(number / HOSTS)))
+const pools: string[] = []
+for (let number = 0; number < HOSTS; number++) pools.push(await makeNetwork(number))
+const spanning = HOSTS
+if (SPANNING) pools.push(await makeNetwork(spanning, '172.16.0.0/12'))
+const networksOf = (host: number): number[] => [
+  ...Array.from({ length: NETWORKS_OF_HOST }, (_, step) => (host + step) % HOSTS),
+  ...(SPANNING ? [spanning] : []),
+]
+
+let [up, shown, heard] = [0, 0, new Map<number, number>()]
+const told = {
+  nodeUp: () => void up++,
+  peers: (change: number) => void (shown += change),
+  heard: (network: number) => void heard.set(network, (heard.get(network) ?? 0) + 1),
+}
+
+const memoryBefore = held()
+const begun = await use(server)
+const hosts = Array.from({ length: HOSTS }, (_, number) => new SimulatedHost(number, HOSTS, server.endpoint, told))
+await inTurn(HOSTS, (number) => hosts[number]!.start(networksOf(number)))
+await until(() => up === HOSTS * HOSTS)
+const started = await use(server)
+part(`${HOSTS} hosts start and know one another and ${pools.length} networks`, begun, started, HOSTS)
+line('  memory per host', `${((held() - memoryBefore) / HOSTS).toFixed(2)} MB`)
+line('  etcd: watches, memory', `${started.etcd.watches}, ${started.etcd.megabytes.toFixed(0)} MB`)
+
+const spread = Math.floor(ENDPOINTS / NETWORKS_OF_HOST) * NETWORKS_OF_HOST
+const joinTimes: number[] = []
+async function connect(number: number): Promise<void> {
+  const [host, endpoint] = [number % HOSTS, Math.floor(number / HOSTS)]
+  const network = endpoint === spread ? spanning : networksOf(host)[endpoint % NETWORKS_OF_HOST]!
+  const at = performance.now()
+  await hosts[host]!.connect(network, pools[network]!, endpoint)
+  joinTimes.push(performance.now() - at)
+}
+const count = HOSTS * (spread + (SPANNING ? 1 : 0))
+const peersOfHost = (NETWORKS_OF_HOST - 1) * spread + (SPANNING ? HOSTS - 1 : 0)
+const before = await use(server)
+await inTurn(count, connect)
 const published = performance.now()
-const expected = (NETWORKS_OF_HOST - 1) * Math.floor(ENDPOINTS / NETWORKS_OF_HOST)
-await until(() => hosts.every(({ peers }) => [...peers.values()].every(({ views }) => views.size === expected)))
+await until(() => shown === HOSTS * peersOfHost)
 const converged = performance.now()
-const all = HOSTS * ENDPOINTS
+const after = await use(server)
+part(`${count} endpoints made and joined, and known to all`, before, after, HOSTS)
+line('  one of them, with 63 others at once', quantiles(joinTimes))
+line('  after the last one, everybody knows everything after', `${(converged - published).toFixed(0)} ms`)
+line('  peers that each host knows', String(peersOfHost))
+line('  memory per host', `${((held() - memoryBefore) / HOSTS).toFixed(2)} MB`)
 line(
-  `${all} endpoints made and joined`,
-  `${((published - joined.at) / 1000).toFixed(1)} s, ${Math.round((all * 1000) / (published - joined.at))}/s`,
-)
-line('after the last one, everybody knows everything after', `${(converged - published).toFixed(0)} ms`)
-line('peers that each host knows', String(expected * NETWORKS_OF_HOST))
-line('on the wire, per host (both directions)', `${((loopback() - joined.bytes) / HOSTS / 1e6).toFixed(2)} MB`)
-line('memory of this process, per host', `${((process.memoryUsage.rss() - before.memory) / HOSTS / 1e6).toFixed(2)} MB`)
-const used = etcdUse()
-line(
-  'etcd: memory; processor time for the endpoints',
-  `${used.megabytes.toFixed(0)} MB; ${(used.seconds - joined.etcd.seconds).toFixed(1)} s`,
+  '  etcd: memory, database, writes, watches behind',
+  `${after.etcd.megabytes.toFixed(0)} MB, ${after.etcd.databaseMegabytes.toFixed(0)} MB, ${after.etcd.puts - before.etcd.puts}, ${after.etcd.slowWatches}`,
 )
 
 const addresses = new Set<string>()
 for (const pool of pools) for (const lease of (await adminIpam.leases?.(pool)) ?? []) addresses.add(lease.address)
-if (addresses.size !== all) throw new Error(`${all} endpoints have ${addresses.size} addresses`)
+if (addresses.size !== count) throw new Error(`${count} endpoints have ${addresses.size} addresses`)
+line('no address twice', `${addresses.size} addresses`)
 
-const times: number[] = []
-const quiet = loopback()
-for (let sample = 0; sample < SAMPLES; sample++) {
-  const host = hosts[(sample * 7) % HOSTS]!
-  const network = host.networks[0]!
-  const others = hosts.filter((other) => other !== host && other.peers.has(network))
-  const sizes = others.map((other) => other.peers.get(network)!.views.size)
-  const at = performance.now()
-  await join(host, ENDPOINTS * NETWORKS_OF_HOST + sample * NETWORKS_OF_HOST)
-  while (!others.every((other, index) => other.peers.get(network)!.views.size > sizes[index]!))
-    await new Promise((resolve) => setImmediate(resolve))
-  times.push(performance.now() - at)
+/** One endpoint more on a network: until every host on it knows, and what everybody together was told for it. */
+async function oneMore(what: string, networkOf: (host: number) => number, others: number): Promise<void> {
+  const times: number[] = []
+  heard = new Map()
+  const first = await use(server)
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const host = (sample * 7) % HOSTS
+    const network = networkOf(host)
+    const wanted = shown + others
+    const at = performance.now()
+    await hosts[host]!.connect(network, pools[network]!, 10_000_000 + sample)
+    while (shown < wanted) await new Promise((resolve) => setImmediate(resolve))
+    times.push(performance.now() - at)
+  }
+  const last = await use(server)
+  line(what, quantiles(times))
+  line('  bytes for it, of all hosts together', String(Math.round((last.bytes - first.bytes) / SAMPLES)))
+  line('  events for it, of all hosts together', String((last.etcd.events - first.etcd.events) / SAMPLES))
+  const networks = new Set(Array.from({ length: SAMPLES }, (_, sample) => networkOf((sample * 7) % HOSTS)))
+  for (const network of heard.keys())
+    if (!networks.has(network)) throw new Error(`hosts heard of network ${network}, where nothing happened`)
 }
-times.sort((a, b) => a - b)
-line(
-  'one more endpoint: all hosts of its network know, p50',
-  `${times[SAMPLES / 2]!.toFixed(1)} ms (p99 ${times[SAMPLES - 1]!.toFixed(1)} ms)`,
-)
-line(`bytes for it, of all ${HOSTS} hosts together`, `${Math.round((loopback() - quiet) / SAMPLES)} bytes`)
-await Promise.all(hosts.map(({ store }) => store.close()))
+await oneMore(`one more endpoint: ${NETWORKS_OF_HOST - 1} others know`, (host) => networksOf(host)[0]!, NETWORKS_OF_HOST - 1)
+if (SPANNING) await oneMore(`one more on the network of all: ${HOSTS - 1} others know`, () => spanning, HOSTS - 1)
+
+await Promise.all(hosts.map((host) => host.close()))
 await admin.close()

@@ -51,7 +51,6 @@ class Ipam implements IpamDriver {
   readonly #bases: { local: readonly Base[]; global: readonly Base[] }
   readonly #defaults: PoolOptions
   readonly #spaces = new Map<string, Space>()
-  readonly #opened = new Map<string, Promise<Space>>()
   /** One change to the pools of a space at a time. */
   readonly #locks = new Map<string, Lock>()
   readonly #stopping = new AbortController()
@@ -88,35 +87,39 @@ class Ipam implements IpamDriver {
   async requestPool(request: PoolRequest): Promise<Pool> {
     const parsed = parsePoolRequest(request, this.#defaults)
     const bases = parsed.space === 'global' ? this.#bases.global : this.#bases.local
-    return this.#alone(parsed.space, async () => makePool(await this.#space(parsed.space), parsed, bases))
+    const space = this.#space(parsed.space)
+    return this.#alone(parsed.space, async () => {
+      await space.whole()
+      return makePool(space, parsed, bases)
+    })
   }
 
   async releasePool(id: string): Promise<void> {
-    const space = await this.#spaceOf(id)
+    const space = this.#spaceOf(id)
     return this.#alone(space.name, () => unmakePool(space, id))
   }
 
   async requestAddress(request: AddressRequest): Promise<Lease> {
     const checked = checkAddressRequest(request)
-    return giveAddress(await this.#spaceOf(checked.pool), checked)
+    return giveAddress(this.#spaceOf(checked.pool), checked)
   }
 
   async prepareAddress(request: AddressRequest): Promise<PreparedLease> {
     const checked = checkAddressRequest(request)
-    const { lease, changes, committed, abandoned } = await prepareLease(await this.#spaceOf(checked.pool), checked)
+    const { lease, changes, committed, abandoned } = await prepareLease(this.#spaceOf(checked.pool), checked)
     return { lease, changes, committed, abandoned }
   }
 
   async releaseAddress(pool: string, address: string, owner: string): Promise<void> {
-    await takeBack(await this.#spaceOf(pool), pool, address, owner)
+    await takeBack(this.#spaceOf(pool), pool, address, owner)
   }
 
   async prepareRelease(pool: string, address: string, owner: string): Promise<PreparedChange> {
-    return prepareRelease(await this.#spaceOf(pool), pool, address, owner)
+    return prepareRelease(this.#spaceOf(pool), pool, address, owner)
   }
 
   async quarantineAddress(pool: string, address: string, owner: string): Promise<void> {
-    await quarantine(await this.#spaceOf(pool), pool, address, owner)
+    await quarantine(this.#spaceOf(pool), pool, address, owner)
   }
 
   async pools(): Promise<PoolOwner[]> {
@@ -124,7 +127,7 @@ class Ipam implements IpamDriver {
     const names = new Set(entries.map(({ key }) => spaceOfPool(key.slice(POOLS.length))!))
     const found: PoolOwner[] = []
     for (const name of names) {
-      const space = await this.#space(name)
+      const space = this.#space(name)
       await space.refresh()
       for (const { id, owner, prefix } of space.pools) found.push({ id, space: name, owner, subnet: formatPrefix(prefix) })
     }
@@ -132,7 +135,7 @@ class Ipam implements IpamDriver {
   }
 
   async leases(id: string): Promise<Lease[]> {
-    const space = await this.#spaceOf(id)
+    const space = this.#spaceOf(id)
     const pool = await poolOf(space, id)
     const leases: Lease[] = []
     for await (const entry of listAll(this.#store, addressesKey(space.name, pool.prefix))) {
@@ -143,36 +146,22 @@ class Ipam implements IpamDriver {
   }
 
   async status(id: string): Promise<PoolStatus> {
-    const space = await this.#spaceOf(id)
+    const space = this.#spaceOf(id)
     const pool = await poolOf(space, id)
     await space.loaded(pool)
     return statusOf(pool)
   }
 
-  async #spaceOf(id: string): Promise<Space> {
+  #spaceOf(id: string): Space {
     const name = typeof id === 'string' ? spaceOfPool(id) : undefined
     if (name === undefined) throw poolNotFound(String(id))
     return this.#space(name)
   }
 
-  /** Reads a space when it is first needed. */
-  #space(name: string): Promise<Space> {
-    const opened = this.#opened.get(name) ?? this.#openSpace(name)
-    this.#opened.set(name, opened)
-    return opened
-  }
-
-  async #openSpace(name: string): Promise<Space> {
-    const space = new Space(name, this.#store, this.#defaults)
-    // Before it is read, so that nothing that happens meanwhile is missed.
+  #space(name: string): Space {
+    const space = this.#spaces.get(name) ?? new Space(name, this.#store, this.#defaults)
     this.#spaces.set(name, space)
-    try {
-      await space.refresh()
-      return space
-    } catch (error) {
-      this.#opened.delete(name)
-      throw error
-    }
+    return space
   }
 
   #alone<T>(space: string, task: () => Promise<T>): Promise<T> {

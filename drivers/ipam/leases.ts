@@ -140,7 +140,7 @@ async function learn(space: Space, { pool, address }: Prepared, conflict: CnmErr
   if (conflict.object === poolKey(pool.id)) {
     const entry = await space.store.get(poolKey(pool.id))
     if (entry !== undefined && readPoolRecord(entry).releasing) throw poolNotFound(pool.id)
-    await space.refresh()
+    await space.read(pool.id)
     return
   }
   const key = addressKey(space.name, pool.prefix, address)
@@ -152,10 +152,7 @@ async function learn(space: Space, { pool, address }: Prepared, conflict: CnmErr
 
 /** @throws CnmError ERR_CNM_POOL_NOT_FOUND */
 export async function poolOf(space: Space, id: string): Promise<LoadedPool> {
-  const known = space.pool(id)
-  if (known !== undefined) return known
-  await space.refresh()
-  const pool = space.pool(id)
+  const pool = space.pool(id) ?? (await space.read(id))
   if (pool === undefined) throw poolNotFound(id)
   return pool
 }

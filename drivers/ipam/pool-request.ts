@@ -89,6 +89,9 @@ export function poolId(space: string, subnet: Prefix, ranges: readonly string[])
   return `${id}/${createHash('sha256').update(canonical.join()).digest('hex').slice(0, 12)}`
 }
 
+/** What the ids of all pools of one subnet begin with. */
+export const subnetOfPool = (id: string): string => id.split('/', 2).join('/')
+
 /** Undefined when nothing with this id can be a pool. */
 export function spaceOfPool(id: string): string | undefined {
   const space = id.slice(0, id.indexOf('/'))

@@ -1,6 +1,6 @@
 import type { Store, StoreEntry } from '../../src/contracts/store.js'
 import { parsePoolOptions, type PoolOptions } from './pool-options.js'
-import { parseReserved } from './pool-request.js'
+import { parseReserved, subnetOfPool } from './pool-request.js'
 import type { ClaimedSubnet, LoadedPool } from './pool.js'
 import { type Family, parsePrefix, type Prefix } from './prefix.js'
 import { PrefixTree } from './prefix-tree.js'
@@ -20,13 +20,17 @@ import { Subnet } from './subnet.js'
 /** Addresses listed at a time. */
 const PAGE = 5_000
 
-/** One address space: its pools, which overlap nowhere, and what is taken in them. A copy of what the store holds. */
+/**
+ * One address space: its pools, which overlap nowhere, and what is taken in them. A copy of what the store holds, as far
+ * as it was needed.
+ */
 export class Space {
   readonly #trees = { 4: new PrefixTree<ClaimedSubnet>(4), 6: new PrefixTree<ClaimedSubnet>(6) }
   readonly #pools = new Map<string, LoadedPool>()
   readonly #subnets = new Map<string, Subnet>()
   /** Version of the record that is written with every new pool. */
   generation: number | undefined
+  #whole: Promise<void> | undefined
 
   constructor(
     readonly name: string,
@@ -56,14 +60,33 @@ export class Space {
     for (const { value } of this.tree(prefix.family).overlapping(prefix)) yield* value.pools.values()
   }
 
-  /** Reads the pools anew: others may have made and released some. */
+  /** Has all pools read, once. Who makes a pool has to know them; who takes an address, only those of its subnet. */
+  whole(): Promise<void> {
+    this.#whole ??= this.refresh().catch((error: unknown) => {
+      this.#whole = undefined
+      throw error
+    })
+    return this.#whole
+  }
+
+  /** Reads all pools anew: others may have made and released some. */
   async refresh(): Promise<void> {
     const generation = await this.store.get(generationKey(this.name))
-    const entries = await this.store.list(`${POOLS}${this.name}/`)
-    const present = new Set(entries.map(({ key }) => key.slice(POOLS.length)))
-    for (const id of this.#pools.keys()) if (!present.has(id)) this.remove(id)
-    for (const entry of entries) this.put(entry)
+    this.#replace([...this.#pools.keys()], await this.store.list(`${POOLS}${this.name}/`))
     this.generation = generation?.version
+  }
+
+  /** Reads one pool anew, and those that have parts of the same subnet. */
+  async read(id: string): Promise<LoadedPool | undefined> {
+    const known = [...(this.#pools.get(id)?.claimed.pools.keys() ?? [])]
+    this.#replace(known, await this.store.list(POOLS + subnetOfPool(id)))
+    return this.#pools.get(id)
+  }
+
+  #replace(known: readonly string[], entries: readonly StoreEntry[]): void {
+    const present = new Set(entries.map(({ key }) => key.slice(POOLS.length)))
+    for (const id of known) if (!present.has(id)) this.remove(id)
+    for (const entry of entries) this.put(entry)
   }
 
   /** Takes over a pool's record. */

@@ -99,6 +99,8 @@ export interface ClusterStore extends Store {
    * @throws CnmError ERR_CNM_STORE_CONFLICT when another value is there
    */
   hold(key: string, value: JsonValue, options: HoldOptions): Promise<Held>
+  /** Like {@link watch}, but the first event, perhaps an empty one, is everything that there is under the prefix. */
+  follow(prefix: string, signal: AbortSignal): AsyncIterable<StoreEvent>
   /** Tells when touch with the cluster is lost, and when it is there (again), judged by the watches that run. Returns how to end that. */
   onContact(listener: (inTouch: boolean) => void): () => void
 }

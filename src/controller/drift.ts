@@ -2,7 +2,7 @@ import type { Place } from '../contracts/kernel-objects.js'
 import { compare, type Deviation } from '../engine/check.js'
 import { identity, type Identity } from '../engine/identity.js'
 import { observeDeviations } from '../engine/observe-deviations.js'
-import { Suspicions, type News } from '../engine/suspicions.js'
+import { Suspicions, type News, type Scope } from '../engine/suspicions.js'
 import type { Core } from './core.js'
 import { loseNamespace } from './lost-namespaces.js'
 import { serveAgain } from './serve-again.js'
@@ -42,8 +42,8 @@ export class Drift {
   take(news: readonly News[]): void {
     if (this.#suspicions.note(news)) this.#schedule()
   }
-  suspect(at: Place): void {
-    this.#suspicions.suspect(at)
+  suspect(at: Place, scopes?: readonly Scope[]): void {
+    this.#suspicions.suspect(at, scopes)
     this.#schedule()
   }
   suspectFailed(...operations: Parameters<Suspicions['suspectFailed']>): void {

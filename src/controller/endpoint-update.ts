@@ -1,14 +1,14 @@
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
+import { clusterOf } from './cluster/network-create.js'
 import { reserveName } from './endpoint-create.js'
 import { changeJoined, keepEndpoint } from './endpoint-change.js'
 import { serialKeys } from './endpoint-serial.js'
 import type { Endpoint } from './endpoint.js'
 import { checkDnsName, checkName } from './identifiers.js'
 import { mergedTexts } from './merged-texts.js'
-import type { Network } from './network.js'
 import type { EndpointChanges } from './options.js'
-import { undoable } from './undo.js'
+import { undoable, type Undo } from './undo.js'
 import { validEndpointChanges } from './validation.js'
 
 /** Gives an endpoint other names, services or labels, while programs use it: what others ask from then on gets the new ones. */
@@ -24,9 +24,9 @@ export async function updateEndpoint(endpoint: Endpoint, input: EndpointChanges)
       const { name: before } = endpoint
       const record = changed(endpoint.record, changes)
       if (record.name !== before) {
-        refuseGlobal(network, before)
         reserveName(network, record.name)
         undo.push(() => network.endpointsByName.delete(record.name))
+        await renameInCluster(endpoint, record, undo)
       }
       await (endpoint.record.sandbox === undefined ? keepEndpoint : changeJoined)(endpoint, record)
       network.endpointsByName.delete(before)
@@ -40,17 +40,16 @@ export async function updateEndpoint(endpoint: Endpoint, input: EndpointChanges)
   )
 }
 
-/** The cluster knows the endpoint by its name. @throws CnmError ERR_CNM_NOT_SUPPORTED */
-export function refuseGlobal(network: Network, name: string): void {
+/**
+ * On a network of the cluster the name is taken there first.
+ * @throws CnmError ERR_CNM_ENDPOINT_EXISTS when an endpoint on another host has it, ERR_CNM_CLUSTER_UNREACHABLE
+ */
+export async function renameInCluster(endpoint: Endpoint, record: EndpointRecord, undo: Undo): Promise<void> {
+  const { core, network } = endpoint
   if (network.scope !== 'global') return
-  throw new CnmError(
-    'ERR_CNM_NOT_SUPPORTED',
-    `endpoint ${name} of network ${network.name}: on a network of the cluster it keeps its name`,
-    {
-      object: `endpoint ${name}`,
-      field: 'name',
-    },
-  )
+  const cluster = clusterOf(core, `driver ${network.driver}`)
+  undo.push(() => cluster.orLater(() => cluster.endpoints.agree(endpoint)))
+  await cluster.endpoints.agree(endpoint, record)
 }
 
 function changed(before: EndpointRecord, { name, aliases, services, labels }: EndpointChanges): EndpointRecord {

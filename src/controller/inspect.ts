@@ -4,6 +4,14 @@ import type { Network } from './network.js'
 import { inspectMounts, type MountInspection } from './sandbox-mounts/inspect.js'
 import type { Sandbox } from './sandbox.js'
 
+export interface InspectedMember {
+  Name: string
+  EndpointID: string
+  MacAddress: string
+  IPv4Address: string
+  IPv6Address: string
+}
+
 /** The shape of `docker network inspect`. */
 export interface NetworkInspection {
   Name: string
@@ -23,7 +31,9 @@ export interface NetworkInspection {
   Ingress: boolean
   ConfigFrom: { Network: string }
   ConfigOnly: boolean
-  Containers: Record<string, { Name: string; EndpointID: string; MacAddress: string; IPv4Address: string; IPv6Address: string }>
+  Containers: Record<string, InspectedMember>
+  /** Of a network of the cluster that something here is on: the other hosts that it is on, and what they have on it. */
+  Peers?: { Name: string; IP: string; Endpoints: InspectedMember[] }[]
   Options: Record<string, string>
   Labels: Record<string, string>
   /** It was to be removed, and could not be yet: why. */
@@ -63,10 +73,24 @@ export function inspectNetwork(network: Network): NetworkInspection {
     ConfigFrom: { Network: record.configFrom ?? '' },
     ConfigOnly: record.configOnly,
     Containers: containers,
+    ...inspectPeers(network),
     Options: record.options,
     Labels: record.labels,
     ...pendingOf(network.core, record),
   }
+}
+
+function inspectPeers(network: Network): Pick<NetworkInspection, 'Peers'> {
+  const views = network.view().peers
+  if (views === undefined) return {}
+  const hosts = new Map<string, NonNullable<NetworkInspection['Peers']>[number]>()
+  for (const { id, name, mac, addresses, node } of views.values()) {
+    const host = hosts.get(node.name) ?? { Name: node.name, IP: node.address, Endpoints: [] }
+    hosts.set(node.name, host)
+    const first = (family: 4 | 6): string => addresses.find((address) => address.family === family)?.address ?? ''
+    host.Endpoints.push({ Name: name, EndpointID: id, MacAddress: mac, IPv4Address: first(4), IPv6Address: first(6) })
+  }
+  return { Peers: [...hosts.values()] }
 }
 
 export interface EndpointInspection {

@@ -1,6 +1,7 @@
 import { CnmError } from '../contracts/errors.js'
 import type { HostFacts, NetworkView } from '../contracts/network-driver.js'
 import type { NetworkRecord, PartRecord, SandboxRecord } from '../contracts/records.js'
+import { membersOf, type NetworkMember } from './cluster/members.js'
 import type { Core } from './core.js'
 import { createEndpoint } from './endpoint-create.js'
 import type { Endpoint } from './endpoint.js'
@@ -103,6 +104,15 @@ export class Network {
    */
   delete(_options: OperationOptions = {}): Promise<void> {
     return deleteNetwork(this)
+  }
+
+  /**
+   * Every endpoint of the network, on whatever host it is.
+   * @throws CnmError ERR_CNM_CLUSTER_UNREACHABLE
+   */
+  members(): Promise<NetworkMember[]> {
+    this.core.alive()
+    return membersOf(this)
   }
 
   /** Plain data in the shape of `docker network inspect`. */

@@ -4,6 +4,7 @@ import { Mounting, type Kernel } from '../kernel/index.js'
 import { memory } from '../store/memory.js'
 import { builtInIpam } from './built-in.js'
 import { Cleanups } from './cleanups.js'
+import { takeNetworks, trialOf } from './cluster/trial.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core } from './core.js'
 import { HostLinks } from './host-links.js'
@@ -11,6 +12,7 @@ import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
 import { rebuild } from './recover.js'
+import { Redescriptions } from './redescriptions.js'
 import { Serial } from './serial.js'
 import { Turns } from './turns.js'
 import { Troubles } from './troubles.js'
@@ -66,16 +68,23 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     hostLinks: new HostLinks(),
     troubles,
     cleanups: new Cleanups({ serial, troubles, emit: () => undefined }),
-    // What the hosts of a cluster share cannot be tried out.
-    cluster: undefined,
+    get cluster() {
+      return cluster
+    },
+    get redescriptions() {
+      return redescriptions
+    },
     networks: networkCollection(),
     sandboxes: sandboxCollection(),
     endpoints: new Map(),
     volumes: { ...core.volumes, collection: volumeCollection(), planning: true },
     events: { emit: () => undefined },
   }
+  const redescriptions = new Redescriptions(shadow)
+  const cluster = core.cluster && (await trialOf(core.cluster, shadow))
   for (const driver of builtIn) await driver.start?.()
   await rebuild(shadow)
+  if (cluster !== undefined) await takeNetworks(core, shadow)
   return shadow
 }
 

@@ -1,7 +1,7 @@
 import type { EndpointRecord, SandboxRecord } from '../contracts/records.js'
 import { save } from './core.js'
 import { reserveName } from './endpoint-create.js'
-import { refuseGlobal } from './endpoint-update.js'
+import { renameInCluster } from './endpoint-update.js'
 import type { Endpoint } from './endpoint.js'
 import { checkName } from './identifiers.js'
 import { mergedTexts } from './merged-texts.js'
@@ -25,7 +25,7 @@ export async function updateSandbox(sandbox: Sandbox, input: SandboxChanges): Pr
       sandbox.refuseGone()
       const { record: before } = sandbox
       const record = changed(before, changes)
-      const renamed = record.name === before.name ? [] : rename(sandbox, record.name, undo)
+      const renamed = record.name === before.name ? [] : await rename(sandbox, record.name, undo)
       const endpoints = renamed.map(({ record: endpoint }): EndpointRecord => ({ ...endpoint, name: record.name }))
       await save(core, [record, ...endpoints])
       sandbox.record = record
@@ -43,18 +43,19 @@ export async function updateSandbox(sandbox: Sandbox, input: SandboxChanges): Pr
 }
 
 /** Takes the new name wherever it is needed. @returns the endpoints that get it */
-function rename(sandbox: Sandbox, name: string, undo: Undo): Endpoint[] {
+async function rename(sandbox: Sandbox, name: string, undo: Undo): Promise<Endpoint[]> {
   const { core } = sandbox
   core.sandboxes.reserve(name)
   undo.push(() => core.sandboxes.release(name))
   const endpoints = sandbox.endpoints.filter((endpoint) => endpoint.name === sandbox.name)
   const reserved = new Set<Endpoint['network']>()
-  for (const { network } of endpoints) {
-    refuseGlobal(network, sandbox.name)
+  for (const endpoint of endpoints) {
+    const { network, record } = endpoint
     if (reserved.has(network)) continue
     reserveName(network, name)
     reserved.add(network)
     undo.push(() => network.endpointsByName.delete(name))
+    await renameInCluster(endpoint, { ...record, name }, undo)
   }
   return endpoints
 }

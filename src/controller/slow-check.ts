@@ -5,27 +5,42 @@ import type { Core } from './core.js'
 const EVERY_MS = 1000
 /** Parameters of one look: 2 ms of the kernel thread. */
 const AT_ONCE = 200
+/** Every namespace is looked at as a whole in so many seconds… */
+const ROUND_SECONDS = 20
+/** …unless that were more than so many each second. A look takes about 1 ms of the kernel thread. */
+const MOST_PLACES = 10
 
 /**
- * The kernel tells nobody when a parameter is changed: they are read in turn, some each second. Up to two hundred of them
- * are so all read every second.
+ * What no event tells of, or an event that was lost. Parameters, of which the kernel tells nobody, are read in turn, some
+ * each second: up to two hundred of them are so all read every second. Everything else comes less often, except for the
+ * firewall, of whose changes no news is lost: the kernel counts them.
  */
 export class SlowCheck {
   readonly #core: Core
   readonly #found: (deviations: readonly Deviation[]) => Promise<void>
+  readonly #suspect: (place: Place) => void
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
   #closed = false
   #left: Place[] = []
+  #round: Place[] = []
+  #pace = 0
+  #due = 0
 
-  constructor(core: Core, found: (deviations: readonly Deviation[]) => Promise<void>) {
+  /**
+   * @param found parameters that are not as they should be
+   * @param suspect a namespace whose turn it is to be looked at
+   */
+  constructor(core: Core, found: (deviations: readonly Deviation[]) => Promise<void>, suspect: (place: Place) => void) {
     this.#core = core
     this.#found = found
+    this.#suspect = suspect
   }
 
   begin(): void {
     if (this.#closed) return
     this.#timer = setTimeout(() => {
+      this.#turn()
       this.#looking = this.#look().catch(() => undefined)
       void this.#looking.then(() => this.begin())
     }, EVERY_MS).unref()
@@ -45,6 +60,17 @@ export class SlowCheck {
       await this.#found(deviations.filter(({ object }) => !noted.changed.has(object)))
     } finally {
       noted.stop()
+    }
+  }
+
+  #turn(): void {
+    if (this.#round.length === 0) {
+      this.#round = [...this.#core.engine.wanted.places()]
+      this.#pace = Math.min(this.#round.length / ROUND_SECONDS, MOST_PLACES)
+    }
+    for (this.#due += this.#pace; this.#due >= 1; this.#due--) {
+      const place = this.#round.pop()
+      if (place !== undefined) this.#suspect(place)
     }
   }
 

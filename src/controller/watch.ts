@@ -27,7 +27,11 @@ export class Watch {
     this.#core = core
     this.#host = new HostChanges(core)
     this.#drift = new Drift(core)
-    this.#slow = new SlowCheck(core, (deviations) => this.#drift.found(deviations))
+    this.#slow = new SlowCheck(
+      core,
+      (deviations) => this.#drift.found(deviations),
+      (place) => this.#drift.suspect(place, ['others']),
+    )
   }
 
   /** From now on nothing happens unheard; what is heard has consequences after {@link begin}. */

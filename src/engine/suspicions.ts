@@ -13,7 +13,7 @@ export type News =
   | { kind: 'failed' }
 
 /** Which objects of a namespace: those of one kind, all of the firewall, or all others. */
-type Scope = KernelObjectKind | 'firewall' | 'others'
+export type Scope = KernelObjectKind | 'firewall' | 'others'
 
 /** With these, the kernel drops others without a word: routes over a link that went down, or from an address that went. */
 const TAKES_ALONG = new Set<KernelObjectKind>(['link', 'address', 'namespace'])

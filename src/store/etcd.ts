@@ -63,7 +63,12 @@ class EtcdStore implements ClusterStore {
 
   watch(prefix: string, signal: AbortSignal): AsyncIterable<StoreEvent> {
     this.#open()
-    return this.#watches.watch(prefix, signal)
+    return this.#watches.watch(prefix, signal, false)
+  }
+
+  follow(prefix: string, signal: AbortSignal): AsyncIterable<StoreEvent> {
+    this.#open()
+    return this.#watches.watch(prefix, signal, true)
   }
 
   async hold(key: string, value: JsonValue, options: HoldOptions): Promise<Held> {

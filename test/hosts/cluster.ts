@@ -103,6 +103,15 @@ export class TestCluster implements AsyncDisposable {
     return (await run('ip', command, { env: { ...process.env, ETCDCTL_API: '3' }, maxBuffer: 64 << 20 })).stdout
   }
 
+  /** What the store has under a prefix. */
+  async records<T>(prefix: string): Promise<{ key: string; value: T }[]> {
+    const answer = JSON.parse(await this.etcdctl('get', '--prefix', '-w', 'json', `/libcnm/${prefix}`)) as {
+      kvs?: { key: string; value: string }[]
+    }
+    const text = (base64: string): string => Buffer.from(base64, 'base64').toString()
+    return (answer.kvs ?? []).map(({ key, value }) => ({ key: text(key).slice('/libcnm/'.length), value: JSON.parse(text(value)) as T }))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const host of this.hosts) await host[Symbol.asyncDispose]()
     await this.etcd[Symbol.asyncDispose]()

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Controller, ControllerOptions } from 'libcnm'
 
 const ownWorld = fileURLToPath(new URL('../own-world.cjs', import.meta.url))
+const shiftedClock = new URL('shifted-clock.mjs', import.meta.url).href
 const program = fileURLToPath(new URL('program.mjs', import.meta.url))
 
 export interface HostSettings {
@@ -11,6 +12,8 @@ export interface HostSettings {
   node: NonNullable<ControllerOptions['node']>
   timeout?: number
   options?: Omit<ControllerOptions, 'cluster' | 'node'>
+  /** Milliseconds that the host's clock is off. */
+  clockOffset?: number
 }
 
 /** What a function that is sent to a host can use. */
@@ -58,9 +61,11 @@ export class Host implements AsyncDisposable {
   }
 
   /** Opens the controller. */
-  async start(settings: HostSettings): Promise<void> {
-    const child = spawn('nsenter', [...this.inside, process.execPath, program, JSON.stringify(settings)], {
+  async start({ clockOffset, ...settings }: HostSettings): Promise<void> {
+    const clock = clockOffset === undefined ? [] : ['--import', shiftedClock]
+    const child = spawn('nsenter', [...this.inside, process.execPath, ...clock, program, JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      env: { ...process.env, LIBCNM_TEST_CLOCK_OFFSET: String(clockOffset ?? 0) },
     })
     this.#process = child
     let errors = ''

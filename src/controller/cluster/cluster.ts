@@ -51,15 +51,31 @@ export class Cluster {
   #pause = FIRST_RETRY_MS
   #registered = false
 
-  constructor(core: Core, store: ClusterStore, { name, address, lease = 10, grace = 10 }: NodeOptions, ipam: readonly IpamDriver[]) {
+  constructor(
+    core: Core,
+    store: ClusterStore,
+    { name, address, lease = 10, grace = 10 }: NodeOptions,
+    ipam: readonly IpamDriver[],
+    nodes?: Nodes,
+  ) {
     this.store = store
     this.node = { name, address }
     this.ipam = new Map(ipam.map((driver) => [driver.name, driver]))
     this.#core = core
     this.#lease = lease
-    this.nodes = new Nodes(grace * 1000, (changed) => this.#nodeChanged(changed))
+    this.nodes = nodes ?? new Nodes(grace * 1000, (changed) => this.#nodeChanged(changed))
     this.endpoints = new ClusterEndpoints(this, core)
     this.networks = new ClusterNetworks(this, core)
+  }
+
+  /**
+   * The same for work that is only tried out.
+   * @param store what it changes is nobody's business
+   */
+  trial(core: Core, store: ClusterStore, ipam: readonly IpamDriver[]): Cluster {
+    const trial = new Cluster(core, store, this.node, ipam, this.nodes)
+    trial.#inTouch = this.#inTouch
+    return trial
   }
 
   /** The store has been heard of lately. */

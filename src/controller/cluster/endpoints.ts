@@ -42,8 +42,7 @@ export class ClusterEndpoints {
     } catch (error) {
       if (!isConflict(error)) throw error
       if (error.object === networkKey(network.id)) throw gone(network)
-      const details = { object: `endpoint ${name}`, field: 'name', cause: error }
-      throw new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already, on another host`, details)
+      throw nameTaken(network, name, error)
     }
   }
 
@@ -69,22 +68,32 @@ export class ClusterEndpoints {
     })
   }
 
-  /** Makes the store say what is so here: our word counts for what is ours. */
-  async agree(endpoint: Endpoint): Promise<void> {
-    const { network, record } = endpoint
+  /**
+   * Makes the store say what is so here, or is about to be: our word counts for what is ours. A new name is taken and the
+   * old one let go in the same commit.
+   * @throws CnmError ERR_CNM_ENDPOINT_EXISTS when another endpoint has the name, ERR_CNM_CLUSTER_UNREACHABLE
+   */
+  async agree(endpoint: Endpoint, record = endpoint.record): Promise<void> {
+    const { network } = endpoint
     const { store } = this.#cluster
     const key = endpointKey(network.id, record.id)
     for (;;) {
       const entry = await store.get(key)
-      if (entry === undefined) return this.#claimAgain(endpoint)
+      if (entry === undefined) {
+        await this.#claimAgain(endpoint)
+        if (record === endpoint.record) return
+        continue
+      }
       this.#versions.set(record.id, entry.version)
       const value = this.#peer(record, network)
       if (canonical(entry.value) === canonical(value)) return
       try {
-        this.#versions.set(record.id, (await store.commit([{ put: key, value, expect: entry.version }])).get(key)!)
+        const changes = [{ put: key, value, expect: entry.version }, ...renaming(network.id, readPeer(entry).name, record)]
+        this.#versions.set(record.id, (await store.commit(changes)).get(key)!)
         return
       } catch (error) {
         if (!isConflict(error)) throw error
+        if (error.object === endpointNameKey(network.id, record.name)) throw nameTaken(network, record.name, error)
       }
     }
   }
@@ -183,3 +192,15 @@ export class ClusterEndpoints {
 
 const gone = (network: Network): CnmError =>
   new CnmError('ERR_CNM_NETWORK_NOT_FOUND', `network ${network.name} is gone`, { object: `network ${network.name}` })
+
+const nameTaken = (network: Network, name: string, cause: CnmError): CnmError =>
+  new CnmError('ERR_CNM_ENDPOINT_EXISTS', `network ${network.name} has an endpoint ${name} already, on another host`, {
+    object: `endpoint ${name}`,
+    field: 'name',
+    cause,
+  })
+
+function renaming(network: string, from: string, { id, name }: EndpointRecord): StoreChange[] {
+  if (from === name) return []
+  return [{ put: endpointNameKey(network, name), value: id, expect: 'absent' }, { delete: endpointNameKey(network, from) }]
+}

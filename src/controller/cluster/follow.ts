@@ -17,29 +17,21 @@ export interface Follower {
  * has been told; while the store cannot be reached, that waits.
  */
 export function follow(store: ClusterStore, prefix: string, signal: AbortSignal, follower: Follower): Promise<void> {
-  const versions = new Map<string, number>()
-  const apply = (put: readonly StoreEntry[], deleted: readonly string[], version: number): void => {
-    for (const key of deleted) {
-      // What the first reading saw may be newer than the first events.
-      if ((versions.get(key) ?? 0) > version) continue
-      versions.delete(key)
-      attempt(follower, () => follower.deleted(key))
+  const events = store.follow(prefix, signal)
+  return new Promise((resolve, reject) => {
+    const tell = async (): Promise<void> => {
+      for await (const { put, deleted } of events) {
+        for (const key of deleted) attempt(follower, () => follower.deleted(key))
+        for (const entry of put) attempt(follower, () => follower.put(entry))
+        follower.applied?.()
+        resolve()
+      }
     }
-    for (const entry of put) {
-      if ((versions.get(entry.key) ?? 0) >= entry.version) continue
-      versions.set(entry.key, entry.version)
-      attempt(follower, () => follower.put(entry))
-    }
-    follower.applied?.()
-  }
-  const watch = store.watch(prefix, signal)
-  const told = whenReachable(signal, () => store.list(prefix)).then((entries) => entries && apply(entries, [], 0))
-  void told
-    .then(async () => {
-      for await (const { put, deleted, version } of watch) apply(put, deleted, version)
+    tell().then(resolve, (error: unknown) => {
+      follower.failed(error)
+      reject(error instanceof Error ? error : new Error(String(error)))
     })
-    .catch((error: unknown) => follower.failed(error))
-  return told
+  })
 }
 
 /** One record that cannot be read does not keep the others from being told. */

@@ -57,11 +57,13 @@ export class Connection {
         this.#hold(session, -1)
         settle()
       }
+      const heard = session.socket.bytesRead
       const timer = setTimeout(
         () => {
           asked.cancel()
-          // Whether it is the server or the way to it: the next one may do better.
-          this.#drop(session)
+          // Nothing at all was heard of the server, or of the way to it: the next one may do better. One that has too much
+          // to do has no less when everything begins anew.
+          if (session.destroyed || session.socket.bytesRead === heard) this.#drop(session)
           finish(() => reject(new GrpcFailure(DEADLINE_EXCEEDED, 'no answer in time')))
         },
         Math.max(0, deadline - performance.now()),

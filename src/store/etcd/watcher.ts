@@ -10,6 +10,7 @@ export class Watcher {
   ended = false
   readonly prefix: string
   readonly range: { key: Uint8Array; end: Uint8Array }
+  readonly whole: boolean
   readonly #known = new Map<string, number>()
   readonly #queue: StoreEvent[] = []
   #failure: Error | undefined
@@ -18,14 +19,23 @@ export class Watcher {
   #expected = 0
   #onCaughtUp: (() => void) | undefined
 
-  constructor(prefix: string, range: { key: Uint8Array; end: Uint8Array }) {
+  /** @param whole its first event is what there is at the start */
+  constructor(prefix: string, range: { key: Uint8Array; end: Uint8Array }, whole: boolean) {
     this.prefix = prefix
     this.range = range
+    this.whole = whole
   }
 
   begin({ revision, found }: RangeAnswer, keyspace: Keyspace): void {
     this.seen = revision
-    for (const each of found) this.#known.set(keyspace.name(each), each.revision)
+    if (!this.whole) {
+      for (const each of found) this.#known.set(keyspace.name(each), each.revision)
+      return
+    }
+    const event: StoreEvent = { version: revision, put: [], deleted: [] }
+    for (const each of found) this.#written(event, keyspace.entry(each))
+    this.#queue.push(event)
+    this.#wake?.()
   }
 
   take({ events }: WatchAnswer, keyspace: Keyspace): void {

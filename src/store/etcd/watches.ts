@@ -32,8 +32,9 @@ export class Watches {
     this.#contact = contact
   }
 
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<StoreEvent> {
-    const watcher = new Watcher(prefix, this.#keyspace.range(prefix)!)
+  /** @param whole begin with what there is */
+  watch(prefix: string, signal: AbortSignal, whole: boolean): AsyncIterable<StoreEvent> {
+    const watcher = new Watcher(prefix, this.#keyspace.range(prefix)!, whole)
     if (signal.aborted) watcher.end()
     else {
       const starting = this.#start(watcher).finally(() => this.#starting.delete(starting))
@@ -79,11 +80,11 @@ export class Watches {
     if (this.#watchers.delete(watcher.id)) this.#stream?.send(cancelWatch(watcher.id))
   }
 
-  /** Reads what is under the prefix now, to know the revision to start from and, later, what is gone. */
+  /** Reads what is under the prefix now: to tell it, to know the revision to start from and, later, what is gone. */
   async #start(watcher: Watcher): Promise<void> {
     for (let pause = FIRST_PAUSE_MS; !watcher.ended && !this.#closed; pause = longer(pause)) {
       try {
-        watcher.begin(await this.#range(watcher, true), this.#keyspace)
+        watcher.begin(await this.#range(watcher, !watcher.whole), this.#keyspace)
         this.#register(watcher)
         return
       } catch (error) {
