@@ -1,6 +1,5 @@
 import type { PeerView } from '../../contracts/network-driver.js'
 import type { ClusterStore, StoreEntry } from '../../contracts/store.js'
-import { canonical } from '../../engine/canonical.js'
 import { follow } from './follow.js'
 import type { Nodes } from './nodes.js'
 import { endpointsKey, lastPart, readPeer, type PeerRecord } from './records.js'
@@ -95,11 +94,19 @@ export class Peers {
       }
       const { name, mac, addresses } = record
       const view: PeerView = { id, name, node, mac, addresses }
-      const isSame = canonical(view) === canonical(this.views.get(id))
+      const isSame = isSameView(view, this.views.get(id))
       this.views.set(id, view)
       // Names may differ where the driver sees no difference.
       if (!isSame || record.names.length > 0) change.put.push({ id, record })
     }
     if (change.put.length > 0 || change.removed.length > 0) this.#changed(change)
   }
+}
+
+/** Asked at every event: thousands of times a second where many hosts start. */
+function isSameView(one: PeerView, other: PeerView | undefined): boolean {
+  if (other === undefined || one.mac !== other.mac || one.name !== other.name) return false
+  if (one.node.name !== other.node.name || one.node.address !== other.node.address) return false
+  if (one.addresses.length !== other.addresses.length) return false
+  return one.addresses.every(({ address }, index) => address === other.addresses[index]!.address)
 }

@@ -34,14 +34,14 @@ export class Keyspace {
   }
 
   name({ key }: Pick<KeyValue, 'key'>): string {
-    return Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8', this.#prefix.length)
+    return text(key, this.#prefix.length)
   }
 
   /** @throws CnmError ERR_CNM_STORE_CORRUPT for what the store never wrote */
   entry(found: KeyValue): StoreEntry {
     const key = this.name(found)
     try {
-      return { key, value: JSON.parse(Buffer.from(found.value).toString()) as JsonValue, version: found.revision }
+      return { key, value: JSON.parse(text(found.value, 0)) as JsonValue, version: found.revision }
     } catch (error) {
       throw new CnmError('ERR_CNM_STORE_CORRUPT', `etcd: ${key} holds what is not JSON: somebody else writes under this prefix`, {
         object: key,
@@ -57,3 +57,7 @@ function successor(bytes: Buffer): Buffer {
   end[end.length - 1]!++
   return end
 }
+
+/** Without a copy of the bytes. */
+const text = ({ buffer, byteOffset, length }: Uint8Array, from: number): string =>
+  Buffer.from(buffer, byteOffset, length).toString('utf8', from)

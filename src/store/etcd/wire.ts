@@ -33,6 +33,8 @@ export function decode(bytes: Uint8Array, fields: Readonly<Record<number, (reade
   }
 }
 
+const NONE: Uint8Array = new Uint8Array()
+
 export interface KeyValue {
   key: Uint8Array
   value: Uint8Array
@@ -41,18 +43,20 @@ export interface KeyValue {
   lease: number
 }
 
+/** Read for every event of every watch: without {@link decode}, which makes several objects for each. */
 export function keyValue(bytes: Uint8Array): KeyValue {
-  const found: KeyValue = { key: NONE, value: NONE, revision: 0, lease: 0 }
-  decode(bytes, {
-    1: (reader) => (found.key = reader.bytes()),
-    3: (reader) => (found.revision = Number(reader.int64())),
-    5: (reader) => (found.value = reader.bytes()),
-    6: (reader) => (found.lease = Number(reader.int64())),
-  })
-  return found
+  const reader = new BinaryReader(bytes)
+  let [key, value, revision, lease] = [NONE, NONE, 0, 0]
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag()
+    if (field === 1) key = reader.bytes()
+    else if (field === 3) revision = Number(reader.int64())
+    else if (field === 5) value = reader.bytes()
+    else if (field === 6) lease = Number(reader.int64())
+    else reader.skip(type, field)
+  }
+  return { key, value, revision, lease }
 }
-
-const NONE = new Uint8Array()
 
 function headerRevision(bytes: Uint8Array): number {
   let revision = 0
@@ -131,16 +135,21 @@ export function watchAnswer(bytes: Uint8Array): WatchAnswer {
     4: (reader) => (answer.canceled = reader.bool()),
     5: (reader) => (answer.compacted = Number(reader.int64())),
     6: (reader) => (answer.reason = reader.string()),
-    11: (reader) => {
-      const event = { deleted: false, entry: keyValue(NONE) }
-      decode(reader.bytes(), {
-        1: (inner) => (event.deleted = inner.int32() === 1),
-        2: (inner) => (event.entry = keyValue(inner.bytes())),
-      })
-      answer.events.push(event)
-    },
+    11: (reader) => answer.events.push(watchEvent(reader.bytes())),
   })
   return answer
+}
+
+function watchEvent(bytes: Uint8Array): WatchAnswer['events'][number] {
+  const reader = new BinaryReader(bytes)
+  let [deleted, entry] = [false, NONE]
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag()
+    if (field === 1) deleted = reader.int32() === 1
+    else if (field === 2) entry = reader.bytes()
+    else reader.skip(type, field)
+  }
+  return { deleted, entry: keyValue(entry) }
 }
 
 export function createWatch(id: number, { key, end }: { key: Uint8Array; end: Uint8Array }, startRevision: number): Uint8Array {
