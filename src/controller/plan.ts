@@ -121,6 +121,7 @@ class SilentNames extends NameService {
   override prepare: NameService['prepare'] = async () => ({ record: { ipv4: { udp: 0, tcp: 0 } }, sockets: { udp: [], tcp: [] } })
   override serve: NameService['serve'] = async () => undefined
   override changed: NameService['changed'] = async () => undefined
+  override changePeers: NameService['changePeers'] = () => undefined
   override addNetwork: NameService['addNetwork'] = () => undefined
   override removeNetwork: NameService['removeNetwork'] = () => undefined
   override removeSandbox: NameService['removeSandbox'] = async () => undefined

@@ -3,7 +3,7 @@ import { parseAddress } from '../rtnetlink/address/parse.js'
 import { parsePort } from '../rtnetlink/bridge/port.js'
 import { parseLink, type LinkFacts } from '../rtnetlink/link/parse.js'
 import { parseFdb } from '../rtnetlink/neighbour/parse-fdb.js'
-import { parseNeighbour } from '../rtnetlink/neighbour/parse.js'
+import { parseNeighbour, parseUnknownNeighbour } from '../rtnetlink/neighbour/parse.js'
 import { parseRoute, routeObject } from '../rtnetlink/route/parse.js'
 import { parseRule } from '../rtnetlink/rule/parse.js'
 import type { WatchedKind } from './event.js'
@@ -26,7 +26,8 @@ export const READERS: Readonly<Record<WatchedKind, Read>> = {
     const facts = parseRoute(payload)
     return facts === undefined ? undefined : routeObject(facts, at, (index) => places.linkName(at, index))
   },
-  neighbour: (payload, at, places) => onLink(parseNeighbour(payload), at, places, 'neighbour'),
+  // One that is deleted has failed first: the news says no more than whose it is.
+  neighbour: (payload, at, places) => onLink(parseNeighbour(payload) ?? parseUnknownNeighbour(payload), at, places, 'neighbour'),
   fdb: (payload, at, places) => onLink(parseFdb(payload), at, places, 'fdb'),
   'policy-rule'(payload, at) {
     const facts = parseRule(payload)

@@ -35,6 +35,13 @@ export function parseNeighbour(payload: Uint8Array): NeighbourFacts | undefined 
   return facts
 }
 
+/** Of whom an RTM_NEWNEIGH or RTM_DELNEIGH speaks that says that nothing is known of it (any more). Pure. */
+export function parseUnknownNeighbour(payload: Uint8Array): NeighbourFacts | undefined {
+  if (payload.length < nd.NEIGHBOUR_HEADER || stateOf(u16(payload, 8)) !== undefined) return undefined
+  const address = ipToText(attributeTable(payload, nd.NEIGHBOUR_HEADER, nd.NDA_DST)[nd.NDA_DST] ?? NOTHING)
+  return address === '' ? undefined : { index: i32(payload, 4), address }
+}
+
 function stateOf(state: number): NonNullable<NeighbourObject['state']> | undefined {
   if (state & nd.NUD_PERMANENT) return 'permanent'
   if (state & nd.NUD_NOARP) return 'noarp'
