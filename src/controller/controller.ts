@@ -10,7 +10,7 @@ import type { Network } from './network.js'
 import { openCore, type ControllerOptions } from './open.js'
 import type { NetworkOptions, SandboxOptions } from './options.js'
 import { planOn, type Plan } from './plan.js'
-import { reconcile } from './reconcile.js'
+import { repair } from './reconcile.js'
 import { createSandbox } from './sandbox-create.js'
 import type { Sandbox } from './sandbox.js'
 import { readStatus, type ControllerStatus } from './status.js'
@@ -107,10 +107,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return check(this.#core.engine, this.#core.kernel)
   }
 
-  /** Puts back what {@link check} finds, as one transaction. Returns what was found. */
+  /**
+   * Puts back what {@link check} finds, as one transaction. Returns what was found.
+   * @throws what the kernel refuses, after everything else has been put back; several refusals in an AggregateError
+   */
   repair(): Promise<Deviation[]> {
     this.#core.alive()
-    return reconcile(this.#core)
+    return repair(this.#core)
   }
 
   /**

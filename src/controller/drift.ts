@@ -1,11 +1,11 @@
 import type { Place } from '../contracts/kernel-objects.js'
 import { compare, type Deviation } from '../engine/check.js'
 import { identity, type Identity } from '../engine/identity.js'
-import { observeDeviations } from '../engine/observe-deviations.js'
 import { Suspicions, type News, type Scope } from '../engine/suspicions.js'
 import type { Core } from './core.js'
 import { loseNamespace } from './lost-namespaces.js'
 import { serveAgain } from './serve-again.js'
+import { placesOf, settleByOwner, settleWhole } from './settle-deviations.js'
 
 /** What happens together is looked at together. */
 const TOGETHER_MS = 50
@@ -17,6 +17,8 @@ const QUARREL_MS = 5_000
 const LONGEST_MS = 30_000
 /** So often it is tried as a whole. */
 const AS_A_WHOLE = 3
+/** What the kernel goes on refusing is tried again at ever longer intervals, and when something happens to the host's links. */
+const FIRST_RETRY_MS = 1_000
 
 /**
  * Puts back what somebody else changed in the kernel: hears what happens, looks where it may concern us, and repairs in
@@ -33,6 +35,12 @@ export class Drift {
   #repaired = 0
   #quarrel = 0
   #failures = 0
+  /** What could not be put back, and whether somebody else's link is in the way. It does not hold up the rest. */
+  readonly #stuck = new Map<Identity, { foreign: boolean }>()
+  readonly #stuckAt = new Set<Place>()
+  #retry: NodeJS.Timeout | undefined
+  #retryDelay = 0
+  #retried = 0
 
   constructor(core: Core) {
     this.#core = core
@@ -40,6 +48,7 @@ export class Drift {
   }
 
   take(news: readonly News[]): void {
+    if (this.#stuck.size > 0 && news.some((each) => this.#mayHelp(each))) this.#retryStuck(FIRST_RETRY_MS)
     if (this.#suspicions.note(news)) this.#schedule()
   }
   suspect(at: Place, scopes?: readonly Scope[]): void {
@@ -51,9 +60,9 @@ export class Drift {
     this.#schedule()
   }
 
-  /** Deviations that were found by other means. */
-  async found(deviations: readonly Deviation[]): Promise<void> {
-    if (deviations.length > 0 && !this.#closed) await this.#repair(deviations)
+  /** Deviations that were found by other means: what is about them is looked at too. */
+  found(deviations: readonly Deviation[]): void {
+    for (const { object, wanted } of deviations) if ('at' in wanted && !this.#stuck.has(object)) this.suspect(wanted.at, ['others'])
   }
 
   /** From now on repairs are made; what was heard before is looked at first. */
@@ -64,6 +73,7 @@ export class Drift {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#retry)
     await this.#round
   }
 
@@ -88,9 +98,11 @@ export class Drift {
       const meanwhile = deviations.filter(({ object }) => noted.changed.has(object))
       for (const { wanted } of meanwhile) if ('at' in wanted) this.#suspicions.suspect(wanted.at)
       const still = deviations.filter(({ object }) => !noted.changed.has(object))
-      await this.#repair(await this.#withoutLost(still, gone))
+      const possible = still.filter(({ object }) => !this.#stuck.has(object))
+      const isRepaired = await this.#repair(await this.#withoutLost(possible, gone))
+      if (isRepaired && this.#stuck.size === 0) this.#settled()
     } catch (error) {
-      this.#failed(error, only.keys())
+      this.#failed([error], only.keys())
     } finally {
       noted.stop()
     }
@@ -108,19 +120,26 @@ export class Drift {
     return deviations.filter(({ wanted }) => !('at' in wanted && lost.has(wanted.at)))
   }
 
-  async #repair(deviations: readonly Deviation[]): Promise<void> {
-    const { engine, events, troubles } = this.#core
+  /** Returns whether all could be put back. */
+  async #repair(deviations: readonly Deviation[]): Promise<boolean> {
+    const { engine, events } = this.#core
     const still = deviations.filter(({ object }) => engine.wanted.has(object))
-    if (still.length === 0) return
-    this.#slowDown()
+    if (still.length === 0) return true
     const failed = await this.#settle(still)
     for (const { wanted } of still)
       if (wanted.kind === 'namespace' && !failed.has(identity(wanted))) await serveAgain(this.#core, wanted.at)
     const repaired = still.filter(({ object }) => !failed.has(object))
-    if (repaired.length > 0) events.emit('repair', { repaired })
-    if (failed.size > 0) return
+    if (repaired.length > 0) {
+      this.#slowDown()
+      events.emit('repair', { repaired })
+    }
+    return failed.size === 0
+  }
+
+  #settled(): void {
     this.#failures = 0
-    troubles.clear('drift')
+    this.#retryDelay = 0
+    this.#core.troubles.clear('drift')
   }
 
   /**
@@ -128,17 +147,16 @@ export class Drift {
    * refusing, what can be put back is, owner by owner. Returns what could not be.
    */
   async #settle(deviations: readonly Deviation[]): Promise<Set<Identity>> {
-    const failed = new Set<Identity>()
-    const groups = this.#failures < AS_A_WHOLE ? [deviations] : byOwner(deviations)
-    for (const group of groups) {
-      try {
-        await this.#core.engine.settle(observeDeviations(this.#core.engine, group))
-      } catch (error) {
-        this.#failed(error, placesOf(group))
-        for (const { object } of group) failed.add(object)
-      }
-    }
-    return failed
+    const { engine } = this.#core
+    const unsettled = this.#failures < AS_A_WHOLE ? await settleWhole(engine, deviations) : await settleByOwner(engine, deviations)
+    const failed = unsettled.flatMap((each) => each.deviations)
+    if (failed.length > 0)
+      this.#failed(
+        unsettled.map(({ error }) => error),
+        placesOf(failed),
+        failed,
+      )
+    return new Set(failed.map(({ object }) => object))
   }
 
   #slowDown(): void {
@@ -149,27 +167,43 @@ export class Drift {
   }
 
   /** It is looked there again, and tried again. */
-  #failed(error: unknown, places: Iterable<Place>): void {
+  #failed(errors: readonly unknown[], places: Iterable<Place>, deviations: readonly Deviation[] = []): void {
     if (this.#closed) return
-    for (const place of places) this.#suspicions.suspect(place)
     // What has changed meanwhile is no failure to speak of.
-    if (++this.#failures < AS_A_WHOLE) return
-    const reason = `could not put back what was changed in the kernel: ${error instanceof Error ? error.message : String(error)}`
+    if (++this.#failures < AS_A_WHOLE) {
+      for (const place of places) this.#suspicions.suspect(place)
+      return
+    }
+    for (const { object, problem } of deviations) this.#stuck.set(object, { foreign: problem === 'foreign' })
+    for (const place of places) this.#stuckAt.add(place)
+    this.#retryDelay = Math.min(Math.max(this.#retryDelay * 2, FIRST_RETRY_MS), LONGEST_MS)
+    this.#retryStuck(this.#retryDelay)
+    const words = new Set(errors.map((error) => (error instanceof Error ? error.message : String(error))))
+    const reason = `could not put back what was changed in the kernel: ${[...words].join('; ')}`
     const { troubles, events } = this.#core
     if (!troubles.reasons().includes(reason)) events.emit('warning', { message: reason })
     troubles.set('drift', reason)
   }
-}
 
-/** Networks, then sandboxes, then endpoints: each needs what comes before. */
-function byOwner(deviations: readonly Deviation[]): Deviation[][] {
-  const groups = new Map<string, Deviation[]>()
-  for (const deviation of deviations) {
-    const owner = deviation.owners[0]!
-    groups.set(owner, [...(groups.get(owner) ?? []), deviation])
+  /** A link of somebody else's makes room, or one that networks are on comes. */
+  #mayHelp(news: News): boolean {
+    if (news.kind !== 'link' || !('action' in news) || news.link === undefined) return false
+    if (news.action === 'removed') return this.#stuck.get(`${news.at} link ${news.link}`)?.foreign === true
+    if (news.at !== 'host' || this.#core.engine.wanted.has(`host link ${news.link}`)) return false
+    const [concerned] = this.#core.hostLinks.concerned(news.link)
+    return concerned !== undefined
   }
-  const rank = (owner: string): number => ['network', 'sandbox', 'endpoint'].indexOf(owner.split('/')[0]!)
-  return [...groups].sort(([a], [b]) => rank(a) - rank(b)).map(([, group]) => group)
-}
 
-const placesOf = (deviations: readonly Deviation[]): Place[] => deviations.flatMap(({ wanted }) => ('at' in wanted ? [wanted.at] : []))
+  /** @param pause milliseconds since the last try */
+  #retryStuck(pause: number): void {
+    clearTimeout(this.#retry)
+    const wait = Math.max(0, this.#retried + pause - performance.now())
+    this.#retry = setTimeout(() => {
+      this.#retried = performance.now()
+      for (const place of this.#stuckAt) this.#suspicions.suspect(place)
+      this.#stuckAt.clear()
+      this.#stuck.clear()
+      this.#schedule()
+    }, wait).unref()
+  }
+}

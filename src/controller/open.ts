@@ -106,8 +106,8 @@ export async function openCore(options: ControllerOptions, emit: Emit): Promise<
     const core = await assemble({ options, instance, directory, kernel, store, emit, undo })
     const watch = await openWatch(core, options.watch)
     undo.push(() => watch?.close())
-    await recover(core)
-    watch?.begin()
+    const refused = await recover(core)
+    watch?.begin(refused)
     await core.cluster?.start()
     return { core, close: () => closeCore(core, undo) }
   } catch (error) {

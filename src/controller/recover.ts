@@ -1,5 +1,5 @@
 import type { Description, Owner } from '../contracts/description.js'
-import type { KernelObject } from '../contracts/kernel-objects.js'
+import type { KernelObject, Place } from '../contracts/kernel-objects.js'
 import type { AnyRecord, EndpointRecord, NetworkRecord } from '../contracts/records.js'
 import { ownerOf, save, type Core } from './core.js'
 import { Endpoint } from './endpoint.js'
@@ -8,35 +8,47 @@ import { collectGarbage, type CollectFailure } from './garbage.js'
 import { loseNamespaces } from './lost-namespaces.js'
 import { Network } from './network.js'
 import { portOwner, publishingOf } from './published-ports.js'
-import { reconcile } from './reconcile.js'
+import { LEFTOVERS, reconcile } from './reconcile.js'
 import { everythingOf, withoutPrevious, type Described } from './replace-descriptions.js'
 import { recoverSandboxMounts } from './sandbox-mounts/recover.js'
 import { Sandbox } from './sandbox.js'
 import { readRecord } from './schema.js'
-import { serveAgain, served } from './serve-again.js'
+import { serveAll, served } from './serve-again.js'
 import { driverOptions } from './views.js'
+import { placesOf, type Unsettled } from './settle-deviations.js'
 import { settleWaysOut } from './way-out.js'
 import { rebuildVolumes, recoverVolumes } from './volumes/recover-volumes.js'
 
 /**
  * After a start: builds the objects from their records, makes again what the kernel has lost, removes what interrupted
- * operations left in it and finishes them, and frees what nobody owns.
+ * operations left in it and finishes them, and frees what nobody owns. Returns where the kernel refused something.
  */
-export async function recover(core: Core): Promise<void> {
+export async function recover(core: Core): Promise<Place[]> {
   const leftovers = await rebuild(core, () => loseNamespaces(core))
   await rebuildVolumes(core)
   await recoverVolumes(core)
   await recoverSandboxMounts(core)
-  await reconcile(core, leftovers)
-  await forgetPrevious(core)
+  const { unsettled } = await reconcile(core, leftovers)
+  for (const each of unsettled) tell(core, each)
+  // What is left in the kernel has to be known at the next start too.
+  if (!unsettled.some(({ owner }) => owner === LEFTOVERS)) await forgetPrevious(core)
   await finishInterrupted(core)
   await removeGarbage(core)
-  await serveAgain(core)
+  await serveAll(core)
   await holdPorts(core)
   core.leases.resume()
   await settleWaysOut(core)
   core.redescriptions.begin()
   for (const { id, configOnly } of core.networks) if (!configOnly) core.redescriptions.changed(id)
+  return unsettled.flatMap(({ deviations }) => placesOf(deviations))
+}
+
+function tell(core: Core, { owner, error }: Unsettled): void {
+  const [kind = '', id = ''] = owner.split('/')
+  const name = { network: core.networks, sandbox: core.sandboxes, endpoint: core.endpoints }[kind]?.get(id)?.name
+  const what = name === undefined ? 'what an interrupted operation left' : `${kind} ${name}`
+  const reason = error instanceof Error ? error.message : String(error)
+  core.events.emit('warning', { message: `${what}: the kernel does not have all of it: ${reason}`, about: id })
 }
 
 /**

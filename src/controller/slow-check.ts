@@ -17,7 +17,7 @@ const MOST_PLACES = 10
  */
 export class SlowCheck {
   readonly #core: Core
-  readonly #found: (deviations: readonly Deviation[]) => Promise<void>
+  readonly #found: (deviations: readonly Deviation[]) => void
   readonly #suspect: (place: Place) => void
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
@@ -31,7 +31,7 @@ export class SlowCheck {
    * @param found parameters that are not as they should be
    * @param suspect a namespace whose turn it is to be looked at
    */
-  constructor(core: Core, found: (deviations: readonly Deviation[]) => Promise<void>, suspect: (place: Place) => void) {
+  constructor(core: Core, found: (deviations: readonly Deviation[]) => void, suspect: (place: Place) => void) {
     this.#core = core
     this.#found = found
     this.#suspect = suspect
@@ -57,7 +57,7 @@ export class SlowCheck {
     const noted = engine.noteChanges()
     try {
       const { deviations } = await compare(engine, kernel, { only: this.#next() })
-      await this.#found(deviations.filter(({ object }) => !noted.changed.has(object)))
+      this.#found(deviations.filter(({ object }) => !noted.changed.has(object)))
     } finally {
       noted.stop()
     }

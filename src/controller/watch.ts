@@ -47,10 +47,12 @@ export class Watch {
     return watch
   }
 
-  begin(): void {
+  /** @param refused where something could not be put right yet: it is tried again */
+  begin(refused: Iterable<Place>): void {
     const { wanted } = this.#core.engine
     for (const place of wanted.places()) this.#followPlace(place)
     for (const id of wanted.identities()) if (/ (neighbour|fdb) /.test(id)) this.#watchNeighbours()
+    for (const place of refused) this.#drift.suspect(place)
     this.#drift.begin()
     this.#slow.begin()
   }

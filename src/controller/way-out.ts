@@ -35,7 +35,14 @@ export async function settleWayOut(sandbox: Sandbox): Promise<void> {
 
 /** After a start: an operation that was interrupted may have left a sandbox without. */
 export async function settleWaysOut(core: Core): Promise<void> {
-  for (const sandbox of core.sandboxes.list()) await settleWayOut(sandbox)
+  for (const sandbox of core.sandboxes.list()) {
+    try {
+      await settleWayOut(sandbox)
+    } catch (error) {
+      const message = `sandbox ${sandbox.name}: no way out: ${error instanceof Error ? error.message : String(error)}`
+      core.events.emit('warning', { message, about: sandbox.id })
+    }
+  }
   await dropUnusedWayOut(core)
 }
 

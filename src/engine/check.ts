@@ -9,8 +9,8 @@ import { readRequests, type KernelReader } from './read-requests.js'
 export interface Deviation {
   object: Identity
   owners: string[]
-  /** `missing`: not there at all. */
-  problem: 'missing' | 'different'
+  /** `missing`: not there at all. `foreign`: a link of somebody else's has the name; it is not touched. */
+  problem: 'missing' | 'different' | 'foreign'
   wanted: KernelObject
   actual?: KernelObject
   /** What differs. */
@@ -27,7 +27,6 @@ export interface CompareOptions {
   only?: ReadonlyMap<Place, (object: KernelObject) => boolean>
   /** What may be in the kernel without being wanted, and whose links it may be on. */
   leftovers?: readonly KernelObject[]
-  instance?: string
 }
 
 export interface Comparison {
@@ -60,11 +59,11 @@ export async function compare(engine: Engine, kernel: KernelReader, options: Com
     const found = actual.get(id)
     const fields = found === undefined ? undefined : differingFields(normal(object), found)
     if (fields?.length === 0) continue
-    const problem = found === undefined ? 'missing' : 'different'
+    const problem = found === undefined ? 'missing' : isForeign(object, found, engine.instance) ? 'foreign' : 'different'
     deviations.push({ object: id, owners: engine.wanted.owners(id), problem, wanted: object, actual: found, fields })
   }
   const gone = requests.flatMap(({ at }, index) => (dumps[index] === undefined ? [at] : []))
-  return { deviations, left: present(unwanted, actual, options.instance ?? ''), gone }
+  return { deviations, left: present(unwanted, actual, engine.instance), gone }
 }
 
 function select({ wanted }: Engine, only: CompareOptions['only']): Map<Identity, KernelObject> {
@@ -83,15 +82,24 @@ function select({ wanted }: Engine, only: CompareOptions['only']): Map<Identity,
 function present(leftovers: readonly KernelObject[], actual: ReadonlyMap<Identity, KernelObject>, instance: string): KernelObject[] {
   const foreign = new Set<string>()
   for (const object of leftovers) {
-    if (object.kind !== 'link' || object.type === 'existing') continue
-    const found = actual.get(identity(object))
-    if (found?.kind === 'link' && found.alias?.startsWith(`libcnm:${instance}:`) !== true) foreign.add(`${object.at} ${object.name}`)
+    if (object.kind === 'link' && isForeign(object, actual.get(identity(object)), instance)) foreign.add(`${object.at} ${object.name}`)
   }
   return leftovers.filter((object) => {
     if (object.kind === 'mount') return true
     const link = object.kind === 'link' ? object.name : linkOf(object)
     return actual.has(identity(object)) && (link === undefined || !foreign.has(`${object.at} ${link}`))
   })
+}
+
+/**
+ * A link without an alias may be ours all the same: one that is made from one namespace into another has none for a moment,
+ * in which the process may die. It is known by its type and its MAC; inside a sandbox its type will do.
+ */
+function isForeign(wanted: KernelObject, found: KernelObject | undefined, instance: string): boolean {
+  if (wanted.kind !== 'link' || found?.kind !== 'link' || wanted.type === 'existing') return false
+  if (found.alias?.startsWith(`libcnm:${instance}:`) || (found.alias !== undefined && found.alias === wanted.alias)) return false
+  if (found.alias !== undefined || found.type !== wanted.type) return true
+  return wanted.mac === undefined ? wanted.at === 'host' : found.mac !== wanted.mac
 }
 
 const isFirewall = (object: KernelObject): object is FirewallObject => object.kind.startsWith('nft-')

@@ -27,6 +27,7 @@ export interface EngineObserver {
  * order; one that fails is undone by the thread, and whatever others meanwhile relied on is made again.
  */
 export class Engine {
+  readonly instance: string
   readonly wanted: Wanted
   readonly #kernel: TransactionRunner
   readonly #believed = new Map<Identity, KernelObject>()
@@ -34,6 +35,7 @@ export class Engine {
   observer: EngineObserver | undefined
 
   constructor(instance: string, kernel: TransactionRunner) {
+    this.instance = instance
     this.wanted = new Wanted(instance)
     this.#kernel = kernel
   }

@@ -14,7 +14,8 @@ export function observeDeviations(engine: Engine, deviations: readonly Deviation
 }
 
 /** The wanted object as it is now: what a change has to start from. */
-export function asFound({ wanted, actual, fields = [] }: Deviation): KernelObject | undefined {
+export function asFound({ wanted, actual, problem, fields = [] }: Deviation): KernelObject | undefined {
+  if (problem === 'foreign') return undefined
   if (actual === undefined || fields.includes('type')) return actual
   const found = actual as unknown as Record<string, unknown>
   return { ...wanted, ...Object.fromEntries(fields.map((field) => [field, found[field]])) }
