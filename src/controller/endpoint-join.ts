@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
+import { forgetEndpoints } from './addresses.js'
 import { isNotUndone, quarantine } from './addresses-kept.js'
 import { announce } from './announce.js'
 import { enterNetwork, leaveNetwork } from './cluster/presence.js'
@@ -22,6 +23,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
   abortable(options.signal, `endpoint ${endpoint.name}`)
   network.refuseSandbox(sandbox.record)
   const keys = keysOf(endpoint, sandbox)
+  const wasMadeForThis = endpoint.record.phase === 'creating'
   await core.serial.run(keys, () =>
     undoableOrLater({ cleanups: core.cleanups, what: `endpoint ${endpoint.name}`, keys }, async (undo) => {
       refuseJoined(endpoint)
@@ -60,24 +62,27 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
     }),
   )
-  await getWayOut(endpoint, sandbox)
+  await getWayOut(endpoint, sandbox, wasMadeForThis)
   announce(endpoint, sandbox)
   core.events.emit('endpoint:join', { endpoint, network, sandbox })
 }
 
 /** Without the way out that it should have, an endpoint is not joined. */
-async function getWayOut(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+async function getWayOut(endpoint: Endpoint, sandbox: Sandbox, wasMadeForThis: boolean): Promise<void> {
   if (endpoint.network.record.gateway) return
   try {
     await settleWayOut(sandbox)
   } catch (error) {
-    await leaveSandbox(endpoint, {})
+    await leaveSandbox(endpoint, wasMadeForThis ? 'deleting' : 'leaving')
     throw error
   }
 }
 
-/** Leave: record, kernel, record. The endpoint keeps its addresses and can join again. */
-export async function leaveSandbox(endpoint: Endpoint, _options: OperationOptions): Promise<void> {
+/**
+ * Leave: record, kernel, record. The endpoint keeps its addresses and can join again.
+ * @param phase `deleting`: it is forgotten too, and a crash in between does not leave it behind
+ */
+export async function leaveSandbox(endpoint: Endpoint, phase: 'leaving' | 'deleting' = 'leaving'): Promise<void> {
   const { core, network } = endpoint
   core.alive()
   const sandbox = endpoint.sandbox
@@ -86,14 +91,14 @@ export async function leaveSandbox(endpoint: Endpoint, _options: OperationOption
   await core.serial.run(keys, async () => {
     const { record } = endpoint
     if (record.sandbox !== sandbox.id) throw notJoined(endpoint)
-    const leaving: EndpointRecord = { ...record, phase: 'leaving' }
+    const leaving: EndpointRecord = { ...record, phase }
     await save(core, [leaving])
     endpoint.record = leaving
     const work = (): Promise<void> => finishLeave(endpoint, sandbox)
     await core.cleanups.run({ about: ownerOf(record), what: `endpoint ${endpoint.name} of network ${network.name}`, keys, work })
   })
   if (!network.record.gateway) await settleWayOut(sandbox)
-  core.events.emit('endpoint:leave', { endpoint, network, sandbox })
+  if (phase === 'leaving') core.events.emit('endpoint:leave', { endpoint, network, sandbox })
 }
 
 /** Everything after the word that it is to leave. Can be done again from the beginning when it failed. */
@@ -109,6 +114,7 @@ async function finishLeave(endpoint: Endpoint, sandbox: Sandbox): Promise<void> 
     await sandbox.environment.refresh()
     await releasePorts(endpoint, leaving)
     await network.guardedDriver.afterLeave(endpoint.view(leaving), network.view())
+    if (leaving.phase === 'deleting') return await forgetLeft(endpoint, sandbox)
     await save(core, [endpoint.record])
     if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
   } catch (error) {
@@ -117,6 +123,14 @@ async function finishLeave(endpoint: Endpoint, sandbox: Sandbox): Promise<void> 
     sandbox.joined.add(endpoint)
     throw error
   }
+}
+
+/** One that was taken out for good. */
+async function forgetLeft(endpoint: Endpoint, sandbox: Sandbox): Promise<void> {
+  const { core, network } = endpoint
+  await forgetEndpoints(core, [endpoint])
+  core.events.emit('endpoint:leave', { endpoint, network, sandbox })
+  endpoint.forget()
 }
 
 const keysOf = (endpoint: Endpoint, sandbox: Sandbox): string[] => [`endpoint/${endpoint.id}`, `sandbox/${sandbox.id}`]

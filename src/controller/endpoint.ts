@@ -113,8 +113,8 @@ export class Endpoint {
   }
 
   /** Takes the interface out of its sandbox; the endpoint keeps its addresses. @throws CnmError ERR_CNM_ENDPOINT_NOT_JOINED */
-  leave(options: OperationOptions = {}): Promise<void> {
-    return leaveSandbox(this, options)
+  leave(_options: OperationOptions = {}): Promise<void> {
+    return leaveSandbox(this)
   }
 
   /**
@@ -125,7 +125,7 @@ export class Endpoint {
   async delete(options: OperationOptions & { force?: boolean } = {}): Promise<void> {
     const { core } = this
     core.alive()
-    if (this.record.sandbox !== undefined && options.force) await this.leave(options)
+    if (this.record.sandbox !== undefined && options.force) await leaveSandbox(this, 'deleting')
     await core.serial.run([`endpoint/${this.id}`], async () => {
       if (core.endpoints.get(this.id) !== this) return
       if (this.record.sandbox !== undefined) {

@@ -183,7 +183,7 @@ export class ClusterEndpoints {
       name: record.name,
       mac: record.mac,
       addresses: record.addresses.map(({ address, family }) => ({ address, family })),
-      joined: sandbox !== undefined && record.phase !== 'leaving',
+      joined: sandbox !== undefined && record.phase !== 'leaving' && record.phase !== 'deleting',
       names: network.guardedDriver.capabilities.resolver ? namesOf(record, sandbox) : [],
       services: (record.services ?? []).map(({ name, protocol, port }) => ({ name, protocol, port })),
     }
