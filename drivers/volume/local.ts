@@ -9,6 +9,7 @@ import { apart } from './apart.js'
 import { parseLocalOptions } from './options.js'
 import { redact } from './redact.js'
 import { mayWait, mountRequest } from './request.js'
+import { sharedStorage } from './shared-storage.js'
 import { limitSize, unlimitSize } from './size.js'
 
 const FOLDER_MODE = 0o755
@@ -43,6 +44,10 @@ class LocalDriver implements VolumeDriver {
 
   path({ name }: VolumeView): string {
     return join(this.#directory, name, DATA)
+  }
+
+  storage({ options }: VolumeView): string | undefined {
+    return sharedStorage(parseLocalOptions(options))
   }
 
   async create(volume: VolumeView): Promise<void> {

@@ -55,6 +55,11 @@ export interface VolumeDriver {
   mount(volume: VolumeView, signal: AbortSignal): Promise<string>
   /** Called when the last lease has gone; not being mounted is not an error. */
   unmount(volume: VolumeView, signal: AbortSignal): Promise<void>
+  /**
+   * Names the storage, where volumes of other hosts reach the same data: the write lease of a single-writer volume is
+   * then one for all of them, and in the cluster's store. Default: with scope `global` the volume's name.
+   */
+  storage?(volume: VolumeView): string | undefined
   /** The path that {@link mount} will return, where it is known beforehand. */
   path?(volume: VolumeView): string | undefined
   /** Bytes in use on the storage, where the driver can tell. */

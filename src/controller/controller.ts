@@ -83,7 +83,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /**
-   * Takes away what the cluster has of a host that will not come back: its endpoints, their addresses and names.
+   * Takes away what the cluster has of a host that will not come back: its endpoints, their addresses and
+   * names, and the write leases of its volumes.
    * @throws CnmError ERR_CNM_NODE_NOT_FOUND, ERR_CNM_INVALID_ARGUMENT for a host that is in touch, ERR_CNM_CLUSTER_UNREACHABLE
    */
   async forgetNode(name: string): Promise<void> {

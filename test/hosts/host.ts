@@ -12,6 +12,8 @@ export interface HostSettings {
   node: NonNullable<ControllerOptions['node']>
   timeout?: number
   options?: Omit<ControllerOptions, 'cluster' | 'node'>
+  /** Path of a module that exports a volume driver. */
+  volumeDriver?: string
   /** Milliseconds that the host's clock is off. */
   clockOffset?: number
 }

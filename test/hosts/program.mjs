@@ -5,11 +5,12 @@ import { Controller } from 'libcnm'
 import { etcd } from 'libcnm/store/etcd'
 
 const run = promisify(execFile)
-const { endpoints, timeout, node, options } = JSON.parse(process.argv[2])
+const { endpoints, timeout, node, options, volumeDriver } = JSON.parse(process.argv[2])
 const events = []
 const cluster = etcd({ endpoints, ...(timeout !== undefined && { timeout }) })
 const opened = performance.now()
-const controller = await Controller.open({ ...options, cluster, node })
+const volumeDrivers = volumeDriver === undefined ? [] : [(await import(volumeDriver)).default]
+const controller = await Controller.open({ ...options, volumeDrivers, cluster, node })
 for (const name of ['warning', 'cluster:contact', 'node:change']) controller.on(name, (event) => events.push({ name, event }))
 
 const scope = {

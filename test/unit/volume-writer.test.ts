@@ -9,7 +9,7 @@ describe('the write lease of a volume that several hosts reach', () => {
   const on = (node: string): Volume => {
     const [record, own] = [{ name: 'data', driver: 'global' }, memory()]
     const volumes = { node, leaseStore: (scope: string) => (scope === 'global' ? shared : own) }
-    return { record, name: 'data', scope: 'global', core: { instance: 'cnm', volumes } } as unknown as Volume
+    return { record, name: 'data', scope: 'global', storage: 'data', core: { instance: 'cnm', volumes } } as unknown as Volume
   }
   const [a, b] = [on('a'), on('b')]
 

@@ -5,6 +5,8 @@ import type { NodeView } from '../../contracts/network-driver.js'
 import type { ClusterStore, Held } from '../../contracts/store.js'
 import type { Core } from '../core.js'
 import type { Network } from '../network.js'
+import { agreeOnWriters } from '../volumes/recover-volumes.js'
+import { releaseWritersOf } from '../volumes/writer.js'
 import { ClusterEndpoints } from './endpoints.js'
 import { follow, isConflict, isUnreachable, whenReachable } from './follow.js'
 import { finishRemovals, settleCreations } from './interrupted.js'
@@ -162,6 +164,7 @@ export class Cluster {
     await settleCreations(this, this.#core)
     await this.endpoints.agreeOnAll()
     await finishRemovals(this, this.#core)
+    await agreeOnWriters(this.#core)
   }
 
   #agreeSoon(pause: number): void {
@@ -245,7 +248,7 @@ export class Cluster {
   }
 
   /**
-   * Takes away everything that the cluster has of a host that will not come back: endpoints, addresses, names.
+   * Takes away everything that the cluster has of a host that will not come back: endpoints, addresses, names, write leases.
    * @throws CnmError ERR_CNM_NODE_NOT_FOUND; ERR_CNM_INVALID_ARGUMENT for one that is in touch
    */
   async forget(name: string): Promise<void> {
@@ -255,6 +258,7 @@ export class Cluster {
     if ((await this.store.get(aliveKey(name))) !== undefined)
       throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `node ${name} is in touch with the cluster: it is not forgotten`, details)
     for (const { key, value } of await this.store.list(ownedKey(name))) await this.endpoints.remove(name, value as string, lastPart(key))
+    await releaseWritersOf(this.store, name)
     await this.store.commit([{ delete: nodeKey(name) }])
   }
 

@@ -111,11 +111,12 @@ interface Leasing {
 
 /** @returns whether the sandbox may only read */
 async function lease(sandbox: Sandbox, volume: Volume, { environment, target, options, undo }: Leasing): Promise<boolean> {
-  const { readOnly: wanted, subpath, noCopy, signal } = options
+  const { readOnly: wanted, takeOver, subpath, noCopy, signal } = options
   const consumer = sandboxConsumer(sandbox)
   const { readOnly } = await acquire(volume, {
     consumer,
     readOnly: wanted,
+    takeOver,
     signal,
     prepare: async (path, only) => {
       if (!only && subpath === undefined && !noCopy && volume.leases.size === 0) await copyUp(volume, path, { environment, target, signal })

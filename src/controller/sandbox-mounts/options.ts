@@ -39,6 +39,8 @@ export type MountSource = Volume | string | VolumeSource | BindSource | TmpfsSou
 export interface SandboxMountOptions extends OperationOptions {
   /** `when-busy`: only if somebody else has the write lease of a single-writer volume. Default false; true for a snapshot. */
   readOnly?: boolean | 'when-busy'
+  /** Takes the write lease from a consumer on another host that counts as down: see {@link VolumeMountOptions.takeOver}. */
+  takeOver?: 'when-down'
   /** Only this folder or file of the volume. It must exist. */
   subpath?: string
   /** Leaves a new volume empty, instead of filling it with what the sandbox has at the target. */
@@ -78,6 +80,7 @@ const sources = {
 
 const mountFields = v.strictObject({
   readOnly: v.optional(v.union([v.boolean(), v.literal('when-busy')])),
+  takeOver: v.optional(v.literal('when-down')),
   subpath: v.optional(path),
   noCopy: v.optional(v.boolean()),
   propagation: v.optional(v.picklist(['private', 'slave', 'shared', 'rprivate', 'rslave', 'rshared'])),
@@ -103,7 +106,7 @@ export function validSource(input: MountSource): CheckedSource {
 export function validMountOptions(source: CheckedSource, input: unknown): SandboxMountOptions {
   const options = check(mountFields, input, 'mount')
   if (source instanceof Volume || source.type === 'volume') return options
-  for (const field of ['subpath', 'noCopy'] as const)
+  for (const field of ['subpath', 'noCopy', 'takeOver'] as const)
     if (options[field] !== undefined) {
       throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `mount of type ${source.type}: ${field} is for volumes`, { field })
     }

@@ -2,7 +2,7 @@ import { CnmError } from '../../contracts/errors.js'
 import type { JsonValue } from '../../contracts/store.js'
 import type { CheckedVolumeOptions, VolumeDriver, VolumeDriverContext, VolumeView } from '../../contracts/volume-driver.js'
 import { hookFailure, limitedHook } from '../hook-limit.js'
-import { redacted } from './redacted.js'
+import { hidden, redacted } from './redacted.js'
 
 /** How long a driver may take until its data is reachable, or not any more. */
 const LIMIT_MS = 120_000
@@ -61,6 +61,11 @@ export class GuardedVolumeDriver {
   }
   unmount(volume: GuardedView): Promise<void> {
     return this.#hook('unmount', volume, (limit) => this.#driver.unmount(volume.view, limit))
+  }
+  /** What volumes of other hosts share with this one. */
+  storage({ view, secrets }: GuardedView): string | undefined {
+    const named = this.#driver.storage?.(view) ?? (this.scope === 'global' ? view.name : undefined)
+    return named === undefined ? undefined : hidden(named, secrets)
   }
   path(volume: GuardedView): string | undefined {
     return this.#driver.path?.(volume.view)

@@ -12,20 +12,19 @@ import { releaseWriter } from './writer.js'
 export interface Acquisition {
   consumer: string
   readOnly?: boolean | 'when-busy'
+  takeOver?: 'when-down'
   signal?: AbortSignal
   /** Called before anybody learns of the lease, with the volume for itself; the caller serialises. */
   prepare?(path: string, readOnly: boolean): Promise<void>
 }
 
 /** Takes a lease and mounts the volume with the first one. The lease is in the store before anything is mounted. */
-export async function acquire(
-  volume: Volume,
-  { consumer, readOnly: wanted, signal, prepare }: Acquisition,
-): Promise<{ path: string; readOnly: boolean }> {
+export async function acquire(volume: Volume, acquisition: Acquisition): Promise<{ path: string; readOnly: boolean }> {
+  const { consumer, signal, prepare } = acquisition
   return volume.core.serial.run([`volume/${volume.id}`], () =>
     undoable(async (undo) => {
       volume.refuseGone()
-      const readOnly = await settleAccess(volume, consumer, wanted, undo)
+      const readOnly = await settleAccess(volume, acquisition, undo)
       const path = volume.mountpoint ?? (await mountFirst(volume, consumer, signal, undo))
       if (volume.record.content === 'filling') await undoFilling(volume, path)
       await prepare?.(path, readOnly)
@@ -132,6 +131,8 @@ export async function endLease(volume: Volume, held: VolumeLeaseRecord): Promise
   if (volume.accessMode === 'single-writer') await releaseWriter(volume, held.consumer)
   await core.store.commit([{ delete: leaseKey(held) }])
   leases.delete(held.consumer)
+  // It may have been that somebody else has got the write lease of this consumer.
+  core.troubles.clear(`volume/${volume.id}`)
 }
 
 export const notMounted = (volume: Volume, consumer: string): CnmError =>

@@ -8,9 +8,9 @@ import { isOurs, readWriter, releaseWriter } from './writer.js'
 /** The public mount: a path of the host, of the read-only view where the consumer may only read. */
 export async function mountFor(volume: Volume, who: string, input: VolumeMountOptions): Promise<string> {
   const consumer = validConsumer(who)
-  const { readOnly, signal } = validMount(input)
+  const { readOnly, takeOver, signal } = validMount(input)
   abortable(signal, `volume ${volume.name}`)
-  const acquired = await acquire(volume, { consumer, readOnly, signal })
+  const acquired = await acquire(volume, { consumer, readOnly, takeOver, signal })
   try {
     const path = acquired.readOnly
       ? await volume.core.serial.run([`volume/${volume.id}`], () => showView(volume, acquired.path))

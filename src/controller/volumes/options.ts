@@ -18,6 +18,11 @@ export interface VolumeOptions {
 export interface VolumeMountOptions extends OperationOptions {
   /** `when-busy`: only if somebody else has the write lease. Default: false, and true for a snapshot. */
   readOnly?: boolean | 'when-busy'
+  /**
+   * Takes the write lease from a consumer on another host that counts as down in the cluster. It may merely be cut off:
+   * make sure that nothing writes there.
+   */
+  takeOver?: 'when-down'
 }
 
 export interface VolumeUnmountOptions extends OperationOptions {
@@ -38,7 +43,11 @@ const volumeFields = v.strictObject({
   accessMode: v.optional(v.picklist(['shared', 'single-writer'])),
   signal,
 })
-const mountFields = v.strictObject({ readOnly: v.optional(v.union([v.boolean(), v.literal('when-busy')])), signal })
+const mountFields = v.strictObject({
+  readOnly: v.optional(v.union([v.boolean(), v.literal('when-busy')])),
+  takeOver: v.optional(v.literal('when-down')),
+  signal,
+})
 const unmountFields = v.strictObject({ readOnly: v.optional(v.boolean()), all: v.optional(v.boolean()), signal })
 const consumerField = v.pipe(
   v.string(),

@@ -5,9 +5,11 @@ import { readRecord } from '../schema.js'
 import { removeVolume } from './delete.js'
 import { isInternal } from './internal-use.js'
 import { endLease } from './leases.js'
+import { mountAgain } from './mount-again.js'
 import { removeView, viewPath } from './read-only-view.js'
+import { describeConsumer } from './users.js'
 import { Volume } from './volume.js'
-import { isOurs, readWriter, releaseWriter, takeWriter } from './writer.js'
+import { isOurs, isShared, readWriter, releaseWriter, takeWriter } from './writer.js'
 
 /** How long a start waits for volumes to be mounted again; a server that does not answer must not hold up everything. */
 const PATIENCE_MS = 5000
@@ -40,7 +42,7 @@ export async function recoverVolumes(core: Core): Promise<void> {
   await Promise.all(all.map((volume) => warned(volume, () => recoverVolume(volume, targets))))
   await removeOrphanedViews(core, targets)
   const mounting = Promise.all(
-    all.map((volume) => warned(volume, () => core.serial.run([`volume/${volume.id}`], () => mountAgain(volume)))),
+    all.map((volume) => warned(volume, () => core.serial.run([`volume/${volume.id}`], () => reachAgain(volume)))),
   )
   await Promise.race([mounting, patience()])
 }
@@ -52,7 +54,7 @@ async function recoverVolume(volume: Volume, targets: ReadonlySet<string>): Prom
   const path = volume.path
   if (volume.leases.size === 0 && path !== undefined && targets.has(path)) await volume.guardedDriver.unmount(volume.guarded())
   if (volume.viewed && !hasReaders(volume)) await removeView(volume)
-  if (volume.accessMode === 'single-writer') await settleWriter(volume)
+  if (volume.accessMode === 'single-writer' && !isShared(volume)) await settleWriter(volume)
 }
 
 const hasReaders = ({ leases }: Volume): boolean => [...leases.values()].some(({ reads }) => reads > 0)
@@ -66,12 +68,22 @@ async function settleWriter(volume: Volume): Promise<void> {
   }
   for (const { consumer } of writers) {
     const other = await takeWriter(volume, consumer)
-    if (other !== undefined) warn(volume, `${consumer} is writing, and so is ${other.consumer} on ${other.node}`)
+    if (other === undefined) volume.core.troubles.clear(`volume/${volume.id}`)
+    else trouble(volume, `${describeConsumer(volume.core, consumer)} had the write lease, which ${other.consumer} on ${other.node} has now`)
   }
 }
 
-async function mountAgain(volume: Volume): Promise<void> {
-  if (volume.leases.size > 0 && volume.mountpoint === undefined) volume.mountpoint = await volume.guardedDriver.mount(volume.guarded())
+/** The store of write leases that hosts share may not be reachable; what is mounted already stays. */
+async function reachAgain(volume: Volume): Promise<void> {
+  if (isShared(volume)) await settleWriter(volume)
+  if (volume.leases.size > 0) await mountAgain(volume)
+}
+
+/** The cluster can be reached: who writes is agreed on, and what could not be mounted before is. */
+export async function agreeOnWriters(core: Core): Promise<void> {
+  for (const volume of core.volumes.collection.list())
+    if (isShared(volume) && volume.record.phase === 'ready')
+      await warned(volume, () => core.serial.run([`volume/${volume.id}`], () => reachAgain(volume)))
 }
 
 /** Of volumes that are not known any more. */
@@ -83,6 +95,14 @@ async function removeOrphanedViews(core: Core, targets: ReadonlySet<string>): Pr
 }
 
 const patience = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, PATIENCE_MS).unref())
+
+/** Told once. */
+function trouble(volume: Volume, message: string): void {
+  const { troubles } = volume.core
+  const about = `volume/${volume.id}`
+  if (troubles.reason(about) !== message) warn(volume, message)
+  troubles.set(about, message)
+}
 
 async function warned(volume: Volume, body: () => Promise<void>): Promise<void> {
   try {

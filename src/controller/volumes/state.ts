@@ -16,7 +16,7 @@ export interface VolumeState {
   readonly secrets: SecretFiles
   /** Name of this host among those that share the store of write leases. */
   readonly node: string
-  /** Where the write lease of a volume of this scope is. */
+  /** Where the write leases of volumes are that other hosts reach too (`global`), or that are this host's. */
   leaseStore(scope: 'local' | 'global'): Store
   /** A plan is being made, in which volumes have no part. */
   readonly planning?: boolean

@@ -61,6 +61,10 @@ export class Volume {
   get scope(): 'local' | 'global' {
     return this.guardedDriver.scope
   }
+  /** @internal the storage that volumes of other hosts share with it */
+  get storage(): string | undefined {
+    return this.guardedDriver.storage(this.guarded())
+  }
   get accessMode(): 'shared' | 'single-writer' {
     return this.record.accessMode
   }
