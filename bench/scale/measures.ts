@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
+const lag = monitorEventLoopDelay({ resolution: 10 })
+lag.enable()
+
 /** What has been used up to a moment. */
 export interface Use {
   at: number
@@ -48,12 +51,11 @@ export async function use({ pid, endpoint }: { pid: number; endpoint: string }):
 /** Megabytes that this program holds, without what it could let go of. Needs `--expose-gc` to say so. */
 export function held(): number {
   ;(globalThis as { gc?: () => void }).gc?.()
+  // To collect all of this is a pause that no host of its own has.
+  lag.reset()
   const { heapUsed, external, arrayBuffers } = process.memoryUsage()
   return (heapUsed + external + arrayBuffers) / 1e6
 }
-
-const lag = monitorEventLoopDelay({ resolution: 10 })
-lag.enable()
 
 export const line = (what: string, value: string): void => console.log(`${what.padEnd(56)} ${value}`)
 

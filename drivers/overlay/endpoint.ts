@@ -56,18 +56,23 @@ function forwardingEntries(endpoint: EndpointView): KernelObject[] {
 
 const has = (endpoint: EndpointView, family: 4 | 6): boolean => endpoint.addresses.some((address) => address.family === family)
 
+/**
+ * Questions for neighbours are answered on this host: asking often costs nothing. Who asks for an endpoint just before this
+ * host has heard of it gets the answer a tenth of a second later, not a whole one; nobody waits longer than usual.
+ */
+const ASKING = { retrans_time_ms: '100', mcast_solicit: '30' }
+
 function sysctls(endpoint: EndpointView, host: HostFacts): SysctlObject[] {
-  const values: Record<string, string> = {}
+  const of = (family: 4 | 6, table: 'conf' | 'neigh', values: Readonly<Record<string, string>>): SysctlObject[] =>
+    Object.entries(values).map(([name, value]) => {
+      const path = `net/ipv${family}/${table}/${endpoint.interfaceName}/${name}`
+      return { kind: 'sysctl', at: 'sandbox', path, value }
+    })
   // Loose: with several networks, replies to one may arrive through another.
-  if (has(endpoint, 4)) values['ipv4/rp_filter'] = '2'
-  if (host.ipv6) {
-    const used = { 'ipv6/disable_ipv6': '0', 'ipv6/accept_ra': '0' }
-    Object.assign(values, has(endpoint, 6) ? used : { 'ipv6/disable_ipv6': '1' })
-  }
-  return Object.entries(values).map(([name, value]) => {
-    const [family, setting] = name.split('/')
-    return { kind: 'sysctl', at: 'sandbox', path: `net/${family}/conf/${endpoint.interfaceName}/${setting}`, value }
-  })
+  const four = has(endpoint, 4) ? [...of(4, 'conf', { rp_filter: '2' }), ...of(4, 'neigh', ASKING)] : []
+  if (!host.ipv6) return four
+  if (!has(endpoint, 6)) return [...four, ...of(6, 'conf', { disable_ipv6: '1' })]
+  return [...four, ...of(6, 'conf', { disable_ipv6: '0', accept_ra: '0' }), ...of(6, 'neigh', ASKING)]
 }
 
 function addresses(endpoint: EndpointView): AddressObject[] {

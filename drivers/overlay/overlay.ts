@@ -13,7 +13,7 @@ const MIN_IPV6_MTU = 1280
 export function overlay(): NetworkDriver<OverlayOptions> {
   return {
     name: 'overlay',
-    capabilities: { scope: 'global', outside: 'gateway-network', severalSubnets: true, publishesPorts: true },
+    capabilities: { scope: 'global', outside: 'gateway-network', severalSubnets: true, publishesPorts: true, macFromAddress: true },
     networkOptions,
     numbers: (network) => ({
       vni: {

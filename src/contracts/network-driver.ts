@@ -115,6 +115,12 @@ export interface DriverCapabilities {
   hostStack?: boolean
   /** Endpoints have an interface. False: joining only records membership. Default true. */
   interfaces?: boolean
+  /**
+   * The MAC of an endpoint follows from its first address, unless the caller gives one. For networks whose endpoints cannot
+   * announce themselves to all others: who still has a former endpoint with the same address in its neighbour table
+   * reaches the present one. Default false: a random MAC.
+   */
+  macFromAddress?: boolean
   /** How many networks of this driver may exist. Default: any number. */
   singleton?: boolean
   /** Names on this network resolve through the embedded resolver. Default true. */

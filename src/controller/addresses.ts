@@ -20,6 +20,7 @@ export function contains(subnet: string, address: string): boolean {
 /** Addresses that an endpoint is about to have, and what must be committed with its record for them to be its own. */
 export interface PreparedAddresses {
   addresses: EndpointAddressRecord[]
+  mac: string
   /** What is to be acquired at join, if the driver's addresses are leases. */
   leases?: EndpointLeaseRecord[]
   changes: StoreChange[]
@@ -33,17 +34,17 @@ export interface PreparedAddresses {
 export async function prepareAddresses(
   network: Network,
   owner: string,
-  request: { name: string; mac: string; addresses: readonly string[] },
+  request: { name: string; mac: string; macOf?: (address: string) => string; addresses: readonly string[] },
   undo: Undo,
 ): Promise<PreparedAddresses> {
   const { core, record } = network
   const assigned = assign(network.name, record.pools, request.addresses)
-  const prepared: PreparedAddresses = { addresses: [], changes: [], committed: () => undefined }
+  const prepared: PreparedAddresses = { addresses: [], mac: request.mac, changes: [], committed: () => undefined }
   if (record.pools.length === 0) return prepared
   const ipam = ipamDriver(core, record.ipamDriver, network.scope)
   const inCommit = core.sharesStore(ipam)
   for (const { pool, address } of assigned) {
-    const wanted: AddressRequest = { pool: pool.id, owner, purpose: 'endpoint', address, mac: request.mac, name: request.name }
+    const wanted: AddressRequest = { pool: pool.id, owner, purpose: 'endpoint', address, mac: prepared.mac, name: request.name }
     const lease = inCommit ? await prepareOne(ipam, wanted, prepared, undo) : await takeOne(ipam, wanted, undo)
     if (ipam.capabilities?.leases) {
       const { gateway, expires, data } = lease
@@ -52,6 +53,7 @@ export async function prepareAddresses(
       continue
     }
     if (lease.address === '') continue
+    if (prepared.addresses.length === 0) prepared.mac = request.macOf?.(withoutPrefix(lease.address)) ?? request.mac
     const gateway = pool.gateway ?? lease.gateway
     prepared.addresses.push({ pool: pool.id, address: lease.address, family: pool.family, gateway, static: address !== undefined })
   }

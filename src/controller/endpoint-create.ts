@@ -5,7 +5,7 @@ import { clusterOf } from './cluster/network-create.js'
 import { abortable, putRecord } from './core.js'
 import { readEndpointOptions } from './endpoint-options.js'
 import { Endpoint } from './endpoint.js'
-import { checkDnsName, checkName, newId, newMac } from './identifiers.js'
+import { checkDnsName, checkName, macOfAddress, newId, newMac } from './identifiers.js'
 import type { Network } from './network.js'
 import type { EndpointOptions } from './options.js'
 import { refusePorts } from './published-ports.js'
@@ -60,8 +60,11 @@ export async function createEndpoint(network: Network, input: EndpointOptions, p
       gateways: [],
     }
     if (network.scope === 'global') await claim(network, record, undo)
-    const wanted = { name: record.name, mac: record.mac, addresses: options.addresses ?? [] }
+    const followsAddress = guardedDriver.capabilities.macFromAddress && read.mac === undefined
+    const macOf = followsAddress ? macOfAddress : undefined
+    const wanted = { name: record.name, mac: record.mac, macOf, addresses: options.addresses ?? [] }
     const prepared = await prepareAddresses(network, record.id, wanted, undo)
+    record.mac = prepared.mac
     record.addresses = prepared.addresses
     record.leases = prepared.leases
     // Of a network of the cluster this host keeps a copy as long as it has endpoints on it.

@@ -49,6 +49,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
       await save(core, resolver === undefined ? [joining] : [joining, sandbox.record])
       undo.push(() => save(core, [before]))
+      const told = tellOthers(endpoint, joining, undo)
       await core.turns.take()
       await joinInKernel(endpoint, sandbox, joining)
       undo.push(() => leaveInKernel(endpoint, sandbox, before))
@@ -59,12 +60,28 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       if (resolver !== undefined) core.names.serve(sandbox, resolver)
       core.names.changed(endpoint, sandbox)
       await sandbox.environment.refresh()
-      if (network.scope === 'global') await core.cluster?.endpoints.publish(endpoint)
+      await told
     }),
   )
   await getWayOut(endpoint, sandbox, wasMadeForThis)
   announce(endpoint, sandbox)
   core.events.emit('endpoint:join', { endpoint, network, sandbox })
+}
+
+/**
+ * The other hosts of the cluster hear of an endpoint while this one is at work in its kernel: so most of them know where it
+ * is when it begins to speak.
+ */
+function tellOthers(endpoint: Endpoint, joining: EndpointRecord, undo: Undo): Promise<void> | undefined {
+  if (endpoint.network.scope === 'local') return undefined
+  const told = endpoint.core.cluster?.endpoints.publish(endpoint, joining)
+  // Its failure is that of the join, which waits for it at its end.
+  told?.catch(() => undefined)
+  undo.push(async () => {
+    await told?.catch(() => undefined)
+    await endpoint.core.cluster?.endpoints.publish(endpoint)
+  })
+  return told
 }
 
 /** Without the way out that it should have, an endpoint is not joined. */

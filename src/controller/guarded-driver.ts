@@ -27,6 +27,7 @@ const DEFAULTS: Required<DriverCapabilities> = {
   addresses: true,
   hostStack: false,
   interfaces: true,
+  macFromAddress: false,
   singleton: false,
   resolver: true,
 }

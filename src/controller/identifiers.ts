@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { CnmError } from '../contracts/errors.js'
 
 /** 64 hex digits, as users of container engines know ids. */
@@ -46,10 +46,16 @@ export function checkInterfaceName(name: unknown, field: string): string {
 }
 
 /** A random MAC address: locally administered, unicast. */
-export function newMac(): string {
-  const bytes = randomBytes(6)
-  bytes[0] = (bytes[0]! & 0xfc) | 0x02
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+export const newMac = (): string => localMac(randomBytes(6))
+
+/** The MAC that an address has wherever and whenever it is given: `02:42:` and the IPv4 address, or a digest of an IPv6 one. */
+export function macOfAddress(address: string): string {
+  if (!address.includes(':')) return localMac(Uint8Array.from([0x02, 0x42, ...address.split('.').map(Number)]))
+  return localMac(createHash('sha256').update(address).digest().subarray(0, 6))
+}
+
+function localMac(bytes: Uint8Array): string {
+  return [(bytes[0]! & 0xfc) | 0x02, ...bytes.subarray(1)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 }
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/

@@ -55,6 +55,27 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
       await reaches(a, 'one', two.address)
     })
 
+    it('who takes the address of a former endpoint is reached by those who knew that one', async () => {
+      const take = (name: string): Promise<string> =>
+        a.run(
+          async ({ controller }, name: string, address: string) => {
+            const sandbox = await controller.createSandbox({ name })
+            const { mac } = await sandbox.connect(controller.networks.get('blue'), { addresses: [address] })
+            return mac
+          },
+          name,
+          '10.128.0.99',
+        )
+      const before = await take('former')
+      await reaches(b, 'two', '10.128.0.99')
+      await remove(a, 'former')
+      expect(await take('latter')).toBe(before)
+      // A neighbour that is known by another MAC is asked for anew only after five seconds.
+      await vi.waitFor(async () => expect(await ping(b, 'two', '10.128.0.99')).toBe(0), { timeout: 4000, interval: 50 })
+      await remove(a, 'latter')
+      await equalToCluster(cluster, [a, b])
+    })
+
     it('a host that cannot reach etcd keeps its traffic, leaves and deletes; what the cluster must know is told later', async () => {
       await join(b, 'blue', 'leaver')
       await cluster.cutFromEtcd(b)

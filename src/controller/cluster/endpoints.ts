@@ -53,17 +53,20 @@ export class ClusterEndpoints {
     return entry.version
   }
 
-  /** Tells the others how the endpoint is now. What cannot be told is told when the cluster can be reached again. */
-  async publish(endpoint: Endpoint): Promise<void> {
+  /**
+   * Tells the others how the endpoint is now, or is about to be. What cannot be told is told when the cluster can be reached
+   * again.
+   */
+  async publish(endpoint: Endpoint, record = endpoint.record): Promise<void> {
     await this.#cluster.orLater(async () => {
       const key = endpointKey(endpoint.network.id, endpoint.id)
-      const value = this.#peer(endpoint.record, endpoint.network)
+      const value = this.#peer(record, endpoint.network)
       try {
         const versions = await this.#cluster.store.commit([{ put: key, value, expect: this.#versions.get(endpoint.id) ?? 'absent' }])
         this.#versions.set(endpoint.id, versions.get(key)!)
       } catch (error) {
         if (!isConflict(error)) throw error
-        await this.agree(endpoint)
+        await this.agree(endpoint, record)
       }
     })
   }

@@ -13,6 +13,7 @@ import type { Faults } from './faults.js'
 import { inverse } from './inverse.js'
 import { Made } from './made.js'
 import { NamesMade } from './names.js'
+import { haveNewPortsForward } from './new-ports.js'
 import { Removals } from './removals.js'
 import type { Session } from './session.js'
 import { answered, mayBeMissing, objectOf, subjectOf, wordsOf, type Step } from './step.js'
@@ -44,6 +45,7 @@ export class Transaction {
     try {
       for (const operation of this.operations) this.#carryOut(operation)
       this.session.flush()
+      haveNewPortsForward(this.operations, this.session)
       this.removals.check()
     } catch (error) {
       throw this.fail(asCnmError(error, 'transaction'))
