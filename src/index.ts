@@ -1,7 +1,7 @@
 export * from './contracts/index.js'
 export { Controller, type View } from './controller/controller.js'
-export type { NodeOptions } from './controller/cluster/cluster.js'
 export type { NetworkMember } from './controller/cluster/members.js'
+export type { NodeOptions } from './controller/cluster/node-options.js'
 export type { ClusterNode, NodeState } from './controller/cluster/nodes.js'
 export type { Endpoint } from './controller/endpoint.js'
 export type { ControllerEvents } from './controller/events.js'

@@ -1,4 +1,5 @@
 import type { Description, HostFacts, KernelObject, NetworkView, SysctlObject } from '../../src/contracts/index.js'
+import { describeGuard } from './encryption.js'
 import { bridgeName, gatewayMac, SPACE, vxlanName } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
 import { DEFAULT_PORT, type OverlayOptions } from './network-options.js'
@@ -8,7 +9,11 @@ type Network = NetworkView<OverlayOptions>
 
 /** What exists on a host while something there is on the network: a namespace with a bridge and a VXLAN for each segment. */
 export function describeNetwork(network: Network, host: HostFacts): Description {
-  return [...forwarding(network, host), ...segmentsOf(network).flatMap((segment) => describeSegment(network, segment, host))]
+  return [
+    ...(network.options.encrypted ? describeGuard(network, host) : []),
+    ...forwarding(network, host),
+    ...segmentsOf(network).flatMap((segment) => describeSegment(network, segment, host)),
+  ]
 }
 
 /** Between its subnets the network routes by itself, on every host. */

@@ -1,6 +1,7 @@
 export * from './errors.js'
 export * from './interface-objects.js'
 export * from './options.js'
+export * from './pair-part.js'
 export * from './subnet.js'
 export type * from './description.js'
 export type * from './firewall.js'

@@ -1,9 +1,11 @@
-import type { NumbersRequest, PeerView } from './cluster-views.js'
+import type { NumbersRequest, PairView, PeerView } from './cluster-views.js'
 import type { Description } from './description.js'
+import type { DriverCapabilities } from './driver-capabilities.js'
 import type { HostFacts } from './host-facts.js'
 import type { JsonValue } from './store.js'
 
-export type { NodeView, NumbersRequest, PeerView } from './cluster-views.js'
+export type { NodeView, NumbersRequest, PairKey, PairView, PeerView } from './cluster-views.js'
+export type { DriverCapabilities } from './driver-capabilities.js'
 export type { HostFacts, HostLink, HostRoute } from './host-facts.js'
 
 /** One subnet of a network, with the address the network itself has on it. */
@@ -37,6 +39,8 @@ export interface NetworkView<N = unknown> {
   readonly numbers?: Readonly<Record<string, readonly number[]>>
   /** Of a network of scope `global`: its endpoints that are joined on other hosts, by id, as far as those hosts live. */
   readonly peers?: ReadonlyMap<string, PeerView>
+  /** The hosts of these peers and the keys that this host shares with each, by name, where the driver asked for {@link NetworkDriver.pairKeys}. */
+  readonly pairs?: ReadonlyMap<string, PairView>
 }
 
 export interface PortView {
@@ -84,47 +88,6 @@ export interface DriverContext {
   networks(): readonly NetworkView[]
   /** Something the user should know; becomes a `warning` event. */
   warn(message: string, about?: string): void
-}
-
-export interface DriverCapabilities {
-  /**
-   * `local`: networks live on this host. `global`: in the store of the cluster, known to all of its hosts; what is
-   * described for one is in the kernel of those hosts alone where an endpoint of it is joined. Such a network knows its
-   * {@link NetworkView.peers}: a driver describes each as a {@link NetworkDriver.part} by the peer's id, and the core asks
-   * for that part anew when the peer comes, changes or goes. Default `local`.
-   */
-  scope?: 'local' | 'global'
-  /**
-   * `own`: networks have their own way out of the host, or none. `gateway-network`: the core gives sandboxes without any
-   * other default route an interface on a bridge network of the host's, unless the network is internal, and publishes
-   * the endpoints' ports through it. Default `own`.
-   */
-  outside?: 'own' | 'gateway-network'
-  /** Endpoints may publish ports. Default false: asking for it is refused. */
-  publishesPorts?: boolean
-  /** More than one subnet per family. Default false. */
-  severalSubnets?: boolean
-  /**
-   * Whether a gateway address is reserved for the network: `always`, `unless-internal`, or `if-asked` (only the one the
-   * user gave). Default `always`.
-   */
-  gateway?: 'always' | 'unless-internal' | 'if-asked'
-  /** Addresses are managed. False: no pools, no addresses (host, null). Default true. */
-  addresses?: boolean
-  /** Endpoints of this driver use the host's own stack: only the host's sandbox can join. Default false. */
-  hostStack?: boolean
-  /** Endpoints have an interface. False: joining only records membership. Default true. */
-  interfaces?: boolean
-  /**
-   * The MAC of an endpoint follows from its first address, unless the caller gives one. For networks whose endpoints cannot
-   * announce themselves to all others: who still has a former endpoint with the same address in its neighbour table
-   * reaches the present one. Default false: a random MAC.
-   */
-  macFromAddress?: boolean
-  /** How many networks of this driver may exist. Default: any number. */
-  singleton?: boolean
-  /** Names on this network resolve through the embedded resolver. Default true. */
-  resolver?: boolean
 }
 
 export interface Announcements {
@@ -180,6 +143,14 @@ export interface NetworkDriver<N = unknown, E = unknown> {
   interfaceMac?(network: NetworkView<N>, host: HostFacts): string | undefined
   /** What the network needs that no other of the cluster may have; asked once, before {@link beforeCreate}. Only of scope `global`. */
   numbers?(network: NetworkView<N>): Readonly<Record<string, NumbersRequest>>
+  /**
+   * Whether what the network sends between hosts is encrypted, with keys that each two hosts share: {@link NetworkView.pairs}.
+   * The driver describes each pair as a {@link part} named by {@link pairPart}, and the core asks for that part anew when the
+   * host comes or goes and when keys do. States are described with what stands for the key; one that is lost is not made
+   * again from the same key. Before such a network comes to a host, the kernel is asked whether it can ESP. Only of scope
+   * `global`.
+   */
+  pairKeys?(network: NetworkView<N>): boolean
   /** What must exist while the network does. */
   network(network: NetworkView<N>, host: HostFacts): Description
   /** What must exist while the endpoint is joined. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { CnmError } from '../contracts/errors.js'
 import { check, type Deviation } from '../engine/check.js'
+import { forgetNode } from './cluster/forget-node.js'
 import { clusterOf } from './cluster/network-create.js'
 import type { ClusterNode } from './cluster/nodes.js'
 import { collect, type Collected, type CollectOptions } from './collect.js'
@@ -89,7 +90,17 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   async forgetNode(name: string): Promise<void> {
     this.#core.alive()
-    await clusterOf(this.#core, 'forgetNode').forget(name)
+    await forgetNode(clusterOf(this.#core, 'forgetNode'), name)
+  }
+
+  /**
+   * Has the hosts of the cluster change the keys of its encrypted networks now, and not when their time comes. Resolves when
+   * that has been told; the hosts change over as each of the others can receive with the new keys, and nothing is lost.
+   * @throws CnmError ERR_CNM_NOT_SUPPORTED when no encrypted network is in use here, ERR_CNM_CLUSTER_UNREACHABLE
+   */
+  async rotateKeys(): Promise<void> {
+    this.#core.alive()
+    await clusterOf(this.#core, 'rotateKeys').encryption.rotate()
   }
 
   /**

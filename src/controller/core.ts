@@ -13,6 +13,7 @@ import type { DriverRegistry } from './driver-registry.js'
 import type { Endpoint } from './endpoint.js'
 import type { ControllerEvents } from './events.js'
 import type { AnyNetworkDriver, GuardedDriver } from './guarded-driver.js'
+import type { KeyVault } from './key-vault.js'
 import type { Leases } from './leases.js'
 import type { NameService } from './name-service.js'
 import type { HostLinks } from './host-links.js'
@@ -34,6 +35,7 @@ export interface Core {
   readonly directory: string
   readonly kernel: Kernel
   readonly engine: Engine
+  readonly keys: KeyVault
   readonly store: Store
   readonly drivers: DriverRegistry<AnyNetworkDriver, GuardedDriver>
   readonly ipam: ReadonlyMap<string, IpamDriver>

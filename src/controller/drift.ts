@@ -1,6 +1,7 @@
 import type { Place } from '../contracts/kernel-objects.js'
 import { compare, type Deviation } from '../engine/check.js'
 import { identity, type Identity } from '../engine/identity.js'
+import { isLostState } from '../engine/observe-deviations.js'
 import { Suspicions, type News, type Scope } from '../engine/suspicions.js'
 import type { Core } from './core.js'
 import { loseNamespace } from './lost-namespaces.js'
@@ -128,11 +129,12 @@ export class Drift {
     const failed = await this.#settle(still)
     for (const { wanted } of still)
       if (wanted.kind === 'namespace' && !failed.has(identity(wanted))) await serveAgain(this.#core, wanted.at)
-    const repaired = still.filter(({ object }) => !failed.has(object))
+    const repaired = still.filter((deviation) => !failed.has(deviation.object) && !isLostState(deviation))
     if (repaired.length > 0) {
       this.#slowDown()
       events.emit('repair', { repaired })
     }
+    if (still.some(isLostState)) this.#core.cluster?.encryption.lost()
     return failed.size === 0
   }
 

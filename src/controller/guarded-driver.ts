@@ -103,6 +103,9 @@ export class GuardedDriver {
   numbers(network: NetworkView): Readonly<Record<string, NumbersRequest>> {
     return this.#call('numbers', () => this.#driver.numbers?.(network) ?? {})
   }
+  pairKeys(network: NetworkView): boolean {
+    return this.#call('pairKeys', () => this.#driver.pairKeys?.(network) ?? false)
+  }
   parts(network: NetworkView): Iterable<string> {
     return this.#call('parts', () => this.#driver.parts?.(network) ?? [])
   }

@@ -122,7 +122,7 @@ export class Network {
 
   /** @internal */
   view(): NetworkView {
-    return networkView(this.record, this.driverOptions, this.core.cluster?.peers(this)?.views)
+    return networkView(this.record, this.driverOptions, this.core.cluster?.view(this))
   }
 
   /** @internal whether its endpoints are found by name */

@@ -9,7 +9,8 @@ import { Engine } from '../engine/engine.js'
 import { Kernel } from '../kernel/index.js'
 import { builtInDrivers, builtInIpam, clusterIpam } from './built-in.js'
 import { Cleanups } from './cleanups.js'
-import { Cluster, type NodeOptions } from './cluster/cluster.js'
+import { Cluster } from './cluster/cluster.js'
+import type { NodeOptions } from './cluster/node-options.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core, Emit } from './core.js'
 import { checkDistinct } from './distinct-drivers.js'
@@ -18,6 +19,7 @@ import type { Endpoint } from './endpoint.js'
 import { HostLinks } from './host-links.js'
 import { GuardedDriver, type AnyNetworkDriver } from './guarded-driver.js'
 import { readHostFacts } from './host-facts.js'
+import { KeyVault } from './key-vault.js'
 import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
@@ -81,6 +83,7 @@ const fields = v.strictObject({
       address: v.pipe(v.string(), v.ip('expected an IPv4 or IPv6 address')),
       lease: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(3600))),
       grace: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(86_400))),
+      keyLifetime: v.optional(v.pipe(v.number(), v.minValue(60), v.maxValue(604_800))),
     }),
   ),
   signal: v.optional(v.instance(AbortSignal)),
@@ -153,14 +156,15 @@ async function assemble({ options, instance, directory, kernel, store, emit, und
     await driver.start?.()
     undo.push(() => driver.stop?.())
   }
-  const [serial, troubles] = [new Serial(), new Troubles()]
+  const [serial, troubles, keys] = [new Serial(), new Troubles(), new KeyVault()]
   const cleanups = new Cleanups({ serial, troubles, emit })
   undo.push(() => cleanups.close())
   const core: Core = {
     instance,
     directory,
     kernel,
-    engine: new Engine(instance, kernel),
+    engine: new Engine(instance, keys.revealingTo(kernel)),
+    keys,
     store,
     drivers,
     ipam,

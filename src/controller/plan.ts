@@ -8,6 +8,7 @@ import { takeNetworks, trialOf } from './cluster/trial.js'
 import { networkCollection, sandboxCollection } from './collections.js'
 import type { Core } from './core.js'
 import { HostLinks } from './host-links.js'
+import { KeyVault } from './key-vault.js'
 import { Leases } from './leases.js'
 import { NameService } from './name-service.js'
 import { Ports } from './ports.js'
@@ -42,6 +43,7 @@ export async function planOn<T>(core: Core, work: (shadow: Core) => Promise<T>):
     return { transactions, text: lines.map((commands) => commands.join('\n')).join('\n\n'), result }
   } finally {
     for (const network of shadow.networks) if (!known.has(network.id)) await network.guardedDriver.afterDelete(network.view())
+    shadow.cluster?.encryption.close()
     await shadow.store.close()
   }
 }
@@ -58,6 +60,7 @@ async function shadowOf(core: Core, note: (operations: readonly Operation[]) => 
     kernel,
     store,
     engine: new Engine(core.instance, kernel),
+    keys: new KeyVault(),
     ipam,
     sharesStore: (driver) => builtIn.includes(driver) && driver.prepareAddress !== undefined && driver.prepareRelease !== undefined,
     ports: new Ports(kernel),

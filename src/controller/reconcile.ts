@@ -1,7 +1,7 @@
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import { compare, type Deviation } from '../engine/check.js'
 import { identity } from '../engine/identity.js'
-import { observeDeviations } from '../engine/observe-deviations.js'
+import { isLostState, observeDeviations } from '../engine/observe-deviations.js'
 import type { Core } from './core.js'
 import { settleByOwner, type Unsettled } from './settle-deviations.js'
 
@@ -30,6 +30,7 @@ export async function reconcile(core: Core, leftovers: readonly KernelObject[] =
   const removable = left.map(identity)
   const differing = [...observeDeviations(engine, still), ...removable]
   for (const object of left) engine.observe(identity(object), object)
+  if (still.some(isLostState)) core.cluster?.encryption.lost()
   if (differing.length === 0) return { found: deviations, unsettled: [] }
   try {
     await engine.settle(differing)

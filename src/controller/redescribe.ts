@@ -63,7 +63,7 @@ export async function describeNetwork(network: Network): Promise<Description> {
 /** One replacement for each part that is not as it was. */
 export async function partReplacements(network: Network, names: Iterable<string>): Promise<Replacement<PartRecord>[]> {
   // As long as it is not known who is there, those who were known stay.
-  if (network.scope === 'global' && network.present && network.core.cluster?.peers(network)?.known !== true) return []
+  if (network.scope === 'global' && network.present && !network.core.cluster?.isKnown(network)) return []
   const facts = await network.facts()
   const view = network.view()
   const replacements: Replacement<PartRecord>[] = []
@@ -83,6 +83,7 @@ export function takeParts(network: Network, replacements: readonly Replacement<P
     if (after === undefined) network.parts.delete(before!.name)
     else network.parts.set(after.name, after)
   }
+  network.core.cluster?.encryption.applied()
 }
 
 /** Peers are parts by themselves: those that the driver describes. */

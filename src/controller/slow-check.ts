@@ -1,9 +1,9 @@
-import type { Place, SysctlObject } from '../contracts/kernel-objects.js'
+import type { KernelObjectKind, Place } from '../contracts/kernel-objects.js'
 import { compare, type Deviation } from '../engine/check.js'
 import type { Core } from './core.js'
 
 const EVERY_MS = 1000
-/** Parameters of one look: 2 ms of the kernel thread. */
+/** Objects of one look: 2 ms of the kernel thread. */
 const AT_ONCE = 200
 /** Every namespace is looked at as a whole in so many seconds… */
 const ROUND_SECONDS = 20
@@ -11,9 +11,9 @@ const ROUND_SECONDS = 20
 const MOST_PLACES = 10
 
 /**
- * What no event tells of, or an event that was lost. Parameters, of which the kernel tells nobody, are read in turn, some
- * each second: up to two hundred of them are so all read every second. Everything else comes less often, except for the
- * firewall, of whose changes no news is lost: the kernel counts them.
+ * What no event tells of, or an event that was lost. Parameters and IPsec, of which the kernel tells nobody who did not ask,
+ * are read in turn, some each second: up to two hundred of them are so all read every second. Everything else comes less
+ * often, except for the firewall, of whose changes no news is lost: the kernel counts them.
  */
 export class SlowCheck {
   readonly #core: Core
@@ -82,11 +82,12 @@ export class SlowCheck {
     let count = 0
     while (count < AT_ONCE && this.#left.length > 0) {
       const place = this.#left.pop()!
-      for (const id of wanted.at(place)) if (id.startsWith(`${place} sysctl `)) count++
-      chosen.set(place, isSysctl)
+      for (const id of wanted.at(place)) if (id.startsWith(`${place} sysctl `) || id.startsWith(`${place} xfrm-`)) count++
+      chosen.set(place, isUntold)
     }
     return chosen
   }
 }
 
-const isSysctl = (object: { kind: string }): object is SysctlObject => object.kind === 'sysctl'
+const UNTOLD: ReadonlySet<string> = new Set<KernelObjectKind>(['sysctl', 'xfrm-state', 'xfrm-policy'])
+const isUntold = ({ kind }: { kind: string }): boolean => UNTOLD.has(kind)

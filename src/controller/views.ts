@@ -7,7 +7,7 @@ export const INTERFACE_PREFIX = 'com.docker.network.container_iface_prefix'
 export const ENDPOINT_SYSCTLS = 'com.docker.network.endpoint.sysctls'
 export const ENDPOINT_INTERFACE_NAME = 'com.docker.network.endpoint.ifname'
 
-export function networkView(record: NetworkRecord, options: unknown, peers?: NetworkView['peers']): NetworkView {
+export function networkView(record: NetworkRecord, options: unknown, others: Pick<NetworkView, 'peers' | 'pairs'> = {}): NetworkView {
   return {
     id: record.id,
     shortId: shortId(record.id),
@@ -20,7 +20,7 @@ export function networkView(record: NetworkRecord, options: unknown, peers?: Net
     options,
     state: record.state,
     ...(record.numbers !== undefined && { numbers: record.numbers }),
-    ...(peers !== undefined && { peers }),
+    ...others,
   }
 }
 

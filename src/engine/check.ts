@@ -1,5 +1,6 @@
 import type { FirewallObject } from '../contracts/firewall.js'
 import type { KernelObject, Place } from '../contracts/kernel-objects.js'
+import { redactedKey } from '../contracts/aead-key.js'
 import { differingFields } from './differing-fields.js'
 import type { Engine } from './engine.js'
 import { identity, linkOf, type Identity } from './identity.js'
@@ -50,7 +51,7 @@ export async function compare(engine: Engine, kernel: KernelReader, options: Com
   for (const dump of dumps) for (const object of dump ?? []) actual.set(identity(object), object)
   // Compiles rules: loaded only when something is compared.
   const { normalFirewall } = await import('../kernel/nftables/normal-objects.js')
-  const normal = (object: KernelObject): KernelObject => (isFirewall(object) ? normalFirewall(object) : object)
+  const normal = (object: KernelObject): KernelObject => (isFirewall(object) ? normalFirewall(object) : withoutKey(object))
   const deviations: Deviation[] = []
   let count = 0
   for (const [id, object] of wanted) {
@@ -101,5 +102,9 @@ function isForeign(wanted: KernelObject, found: KernelObject | undefined, instan
   if (found.alias !== undefined || found.type !== wanted.type) return true
   return wanted.mac === undefined ? wanted.at === 'host' : found.mac !== wanted.mac
 }
+
+/** A listing has the digest of a key. */
+const withoutKey = (object: KernelObject): KernelObject =>
+  object.kind === 'xfrm-state' ? { ...object, aead: { ...object.aead, key: redactedKey(object.aead.key) } } : object
 
 const isFirewall = (object: KernelObject): object is FirewallObject => object.kind.startsWith('nft-')

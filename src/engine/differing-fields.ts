@@ -5,7 +5,6 @@ import { canonical } from './canonical.js'
 const UNCOMPARED: Readonly<Partial<Record<KernelObjectKind, readonly string[]>>> = {
   link: ['peer', 'wireguard', 'underlay', 'parent'],
   'nft-element': ['set'],
-  'xfrm-state': ['aead'],
   sysctl: ['after'],
   'bridge-vlan': ['alone'],
   route: ['family'],

@@ -4,6 +4,7 @@ import type { Operation } from '../contracts/operations.js'
 import { canonical } from './canonical.js'
 import { difference, replacesLink, type Transition } from './difference.js'
 import { linkOf, type Identity } from './identity.js'
+import { KeyUse } from './key-use.js'
 import { Wanted, type OwnerChanges } from './wanted.js'
 
 /** Whatever carries out transactions: the kernel thread, or a recorder for plans and tests. */
@@ -29,6 +30,7 @@ export interface EngineObserver {
 export class Engine {
   readonly instance: string
   readonly wanted: Wanted
+  readonly keyUse = new KeyUse()
   readonly #kernel: TransactionRunner
   readonly #believed = new Map<Identity, KernelObject>()
   readonly #noting = new Set<Set<Identity>>()
@@ -138,6 +140,7 @@ export class Engine {
 
   #believe(id: Identity, object: KernelObject | undefined): void {
     for (const changed of this.#noting) changed.add(id)
+    this.keyUse.note(this.#believed.get(id), object)
     if (object === undefined) this.#believed.delete(id)
     else this.#believed.set(id, object)
   }

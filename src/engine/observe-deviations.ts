@@ -2,16 +2,20 @@ import type { KernelObject } from '../contracts/kernel-objects.js'
 import type { Deviation } from './check.js'
 import type { Engine } from './engine.js'
 import { identity, type Identity } from './identity.js'
+import { standsForKey } from '../contracts/aead-key.js'
 
 /** Tells the engine what was found. Returns the identities that have to be settled. */
 export function observeDeviations(engine: Engine, deviations: readonly Deviation[]): Identity[] {
-  const ids = deviations.map(({ object }) => object)
+  const ids = deviations.filter((deviation) => !isLostState(deviation)).map(({ object }) => object)
   for (const deviation of deviations) engine.observe(deviation.object, asFound(deviation))
   const lost = new Set(
     deviations.flatMap(({ wanted, problem }) => (wanted.kind === 'namespace' && problem === 'missing' ? [wanted.at] : [])),
   )
   return lost.size === 0 ? ids : [...ids, ...pairsInto(engine, lost)]
 }
+
+/** An IPsec state that is described without its key: nothing can make it again. Those who share the key have to agree on another. */
+export const isLostState = ({ wanted }: Deviation): boolean => wanted.kind === 'xfrm-state' && standsForKey(wanted.aead.key)
 
 /** The wanted object as it is now: what a change has to start from. */
 export function asFound({ wanted, actual, problem, fields = [] }: Deviation): KernelObject | undefined {

@@ -46,8 +46,11 @@ function rank(operation: Operation, made: ReadonlySet<string>): number {
 
 const objectOf = (operation: Operation): KernelObject => (operation.do === 'change' ? operation.to : operation.object)
 
-/** Removing these waits until nothing that is created or changed refers to them any more. */
-const REMOVED_LATE = new Set<KernelObjectKind>(['nft-chain', 'nft-set', 'nft-table'])
+/**
+ * Removing these waits until nothing that is created or changed refers to them any more; and an IPsec state, which nothing
+ * brings back, until all of that has succeeded.
+ */
+const REMOVED_LATE = new Set<KernelObjectKind>(['nft-chain', 'nft-set', 'nft-table', 'xfrm-state'])
 const REMOVED_LAST = new Set<KernelObjectKind>(['link', 'namespace'])
 
 /**

@@ -27,6 +27,6 @@ export { KernelWatch, type WatchGroup, type WatchOptions } from './events/index.
 export { FEATURE_NAMES, FEATURES, type Capabilities, type FeatureName, type HostSettings, type Verdict } from './probe/capabilities.js'
 export { capabilitiesTable } from './probe/table.js'
 export type { WireguardPeerState, WireguardState } from './wireguard/index.js'
-export { redactedKey } from './xfrm/aead-key.js'
+export { redactedKey } from '../contracts/aead-key.js'
 export * from './files/index.js'
 export * from './archive/index.js'

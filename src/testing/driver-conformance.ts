@@ -2,6 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual, throws } from 'node:assert/str
 import { tmpdir } from 'node:os'
 import { CnmError } from '../contracts/errors.js'
 import type { Description } from '../contracts/description.js'
+import { pairPart } from '../contracts/pair-part.js'
 import type { DriverContext, EndpointView, HostFacts, HostLink, NetworkDriver, NetworkView } from '../contracts/network-driver.js'
 import {
   carriesAddresses,
@@ -128,6 +129,8 @@ function declareSample(fresh: () => NetworkDriver, sample: DriverSample, it: Dri
     for (const name of parts) match(name, /^[A-Za-z0-9._:-]{1,128}$/, `${JSON.stringify(name)} is no name for a part`)
     if (driver.capabilities?.scope === 'global')
       for (const id of network.peers?.keys() ?? []) ok(parts.includes(id), 'a peer of a network of scope global must be a part, by its id')
+    for (const node of network.pairs?.keys() ?? [])
+      ok(parts.includes(pairPart(node)), 'a host with which keys are shared must be a part of its network')
     const descriptions = parts.map((name) => driver.part!(network, name, host))
     for (const description of descriptions) {
       rulesOfDescriptions(description)

@@ -1,4 +1,15 @@
-import type { EndpointView, HostFacts, HostLink, NetworkDriver, NetworkView, PeerView, SubnetView } from '../contracts/network-driver.js'
+import type {
+  EndpointView,
+  HostFacts,
+  HostLink,
+  NetworkDriver,
+  NetworkView,
+  NodeView,
+  PairKey,
+  PairView,
+  PeerView,
+  SubnetView,
+} from '../contracts/network-driver.js'
 import type { DriverSample } from './driver-conformance.js'
 
 /** Networks, endpoints and a host as the core shows them to a driver, made of nothing but a number. */
@@ -59,8 +70,8 @@ export function sampleNetwork(driver: NetworkDriver, sample: DriverSample, numbe
   return capabilities.scope === 'global' ? { ...network, ...inCluster(driver, network, number) } : network
 }
 
-/** What only networks of a cluster have: numbers of their own, and endpoints on other hosts. */
-function inCluster(driver: NetworkDriver, network: NetworkView, number: number): Pick<NetworkView, 'numbers' | 'peers'> {
+/** What only networks of a cluster have: numbers of their own, endpoints on other hosts, and keys that are shared with these. */
+function inCluster(driver: NetworkDriver, network: NetworkView, number: number): Pick<NetworkView, 'numbers' | 'peers' | 'pairs'> {
   const requests = Object.entries(driver.numbers?.(network) ?? {})
   const numbers = requests.map(([name, { count, from, wanted }]) => [
     name,
@@ -76,7 +87,23 @@ function inCluster(driver: NetworkDriver, network: NetworkView, number: number):
       return { address: `${family === 4 ? base.replace(/0$/, String(100 + index)) : `${base}10${index}`}/${bits}`, family }
     }),
   })
-  return { numbers: Object.fromEntries(numbers) as NetworkView['numbers'], peers: new Map([0, 1].map(peer).map((each) => [each.id, each])) }
+  const peers = [0, 1].map(peer)
+  const pairs = new Map(peers.map(({ node }, index) => [node.name, pairWith(node, index)]))
+  return {
+    numbers: Object.fromEntries(numbers) as NetworkView['numbers'],
+    peers: new Map(peers.map((each) => [each.id, each])),
+    ...(driver.pairKeys?.(network) && { pairs }),
+  }
+}
+
+/** The same for every network. */
+function pairWith(node: NodeView, index: number): PairView {
+  const keys = (first: number): PairKey[] =>
+    [0, 1].map((more) => {
+      const spi = 4096 + 16 * index + first + more
+      return { spi, key: `sha256:${spi.toString(16).padStart(64, '0')}` }
+    })
+  return { node, out: keys(0), in: keys(8) }
 }
 
 /** Apart from those of endpoints on this host. */

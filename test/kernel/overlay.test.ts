@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestCluster } from '../hosts/cluster.js'
 import type { Host } from '../hosts/host.js'
-import { needs, needsPrivileges } from '../tools.js'
+import { probe } from '../../src/kernel/probe/index.js'
+import { needs, needsPrivileges, skipping } from '../tools.js'
 
+const { 'xfrm-esp': esp } = probe(['xfrm-esp']).features
 const until = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bridge'))('overlay', { timeout: 120_000 }, () => {
@@ -190,5 +192,45 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
       expect(
         await host.run(async ({ shell }) => (await shell('ip', '-br', 'link')).split('\n').filter((line) => /^(?:veth|br|vx)/.test(line))),
       ).toEqual([])
+  })
+
+  it.skipIf(esp.available && skipping('this kernel has ESP, see test/vm/overlay-encrypted.test.ts'))(
+    'an encrypted network is not joined where the kernel cannot encrypt, and nothing of it is left',
+    async () => {
+      const [a] = cluster.hosts as [Host, Host]
+      await a.run(async ({ controller }) => {
+        await controller.createNetwork({ name: 'secret', driver: 'overlay', options: { encrypted: '' } })
+      })
+      await expect(join(a, 'secret', 'one')).rejects.toMatchObject({
+        code: 'ERR_CNM_NOT_SUPPORTED',
+        message: expect.stringMatching(/network secret is encrypted, and the kernel cannot do that: .+/),
+      })
+      await a.run(({ controller }) => controller.sandboxes.get('one').delete())
+      const left = await a.run(async ({ shell }) =>
+        Promise.all([shell('ls', '/run/netns'), shell('ip', 'xfrm', 'policy'), shell('nft', 'list', 'ruleset')]),
+      )
+      expect(left.join('')).toBe('')
+      expect(await cluster.etcdctl('get', '--prefix', '--keys-only', '/libcnm/encryption/')).toBe('')
+      await removeAll()
+    },
+  )
+
+  it('a port is for encrypted networks or for others', async () => {
+    const [a] = cluster.hosts as [Host, Host]
+    const refused = (name: string, options: Record<string, string>): Promise<unknown> =>
+      a.run(
+        ({ controller }, name: string, options: Record<string, string>) =>
+          controller.createNetwork({ name, driver: 'overlay', options }).then(
+            () => 'made',
+            (error: { code: string; field: string; message: string }) => [error.code, error.field, error.message],
+          ),
+        name,
+        options,
+      )
+    expect(await refused('secret', { encryption: 'ipsec' })).toBe('made')
+    const why = 'port 4788 is that of network secret, which is encrypted: choose another'
+    expect(await refused('clear', { port: '4788' })).toEqual(['ERR_CNM_INVALID_ARGUMENT', 'options.port', expect.stringContaining(why)])
+    expect(await refused('clear', { port: '4789' })).toBe('made')
+    await removeAll()
   })
 })

@@ -50,6 +50,7 @@ describe('overlay', () =>
       { title: 'internal', internal: true },
       { title: 'VNI, port, MTU', networkOptions: { 'com.docker.network.driver.overlay.vxlanid_list': '77', port: '8472', mtu: '1400' } },
       { title: 'without checksum offload', networkOptions: { checksum_offload: 'false' } },
+      { title: 'encrypted', networkOptions: { encrypted: '' } },
     ],
     describe,
     it,

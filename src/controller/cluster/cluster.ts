@@ -1,30 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { CnmError } from '../../contracts/errors.js'
 import type { IpamDriver } from '../../contracts/ipam-driver.js'
-import type { NodeView } from '../../contracts/network-driver.js'
+import type { NetworkView, NodeView } from '../../contracts/network-driver.js'
 import type { ClusterStore, Held } from '../../contracts/store.js'
 import type { Core } from '../core.js'
 import type { Network } from '../network.js'
 import { agreeOnWriters } from '../volumes/recover-volumes.js'
-import { releaseWritersOf } from '../volumes/writer.js'
+import { Encryption } from './encryption/encryption.js'
 import { ClusterEndpoints } from './endpoints.js'
 import { follow, isConflict, isUnreachable, whenReachable } from './follow.js'
 import { finishRemovals, settleCreations } from './interrupted.js'
 import { ClusterNetworks } from './networks.js'
+import type { NodeOptions } from './node-options.js'
 import { Nodes } from './nodes.js'
 import { Peers } from './peers.js'
-import { ALIVE, aliveKey, lastPart, NETWORKS, nodeKey, NODES, ownedKey, type NodeRecord } from './records.js'
-
-export interface NodeOptions {
-  /** Unique among the hosts of the cluster. */
-  name: string
-  /** Address of this host that the others reach: the outer address of overlay networks. */
-  address: string
-  /** Seconds after the last sign of life until the others suspect that this host is gone. Default 10. */
-  lease?: number
-  /** Seconds that another host may be suspect before its endpoints are withdrawn here. Default 10. */
-  grace?: number
-}
+import { ALIVE, aliveKey, NETWORKS, nodeKey, NODES, type NodeRecord } from './records.js'
 
 /** How long an opening controller waits for the cluster before it goes on without. */
 const START_LIMIT_MS = 5_000
@@ -39,6 +29,7 @@ export class Cluster {
   readonly ipam: ReadonlyMap<string, IpamDriver>
   readonly endpoints: ClusterEndpoints
   readonly networks: ClusterNetworks
+  readonly encryption: Encryption
   /** Ids of networks and endpoints that are being made here: known to the store before they are objects. */
   readonly making = new Set<string>()
   readonly #core: Core
@@ -53,13 +44,8 @@ export class Cluster {
   #pause = FIRST_RETRY_MS
   #registered = false
 
-  constructor(
-    core: Core,
-    store: ClusterStore,
-    { name, address, lease = 10, grace = 10 }: NodeOptions,
-    ipam: readonly IpamDriver[],
-    nodes?: Nodes,
-  ) {
+  constructor(core: Core, store: ClusterStore, options: NodeOptions, ipam: readonly IpamDriver[], nodes?: Nodes) {
+    const { name, address, lease = 10, grace = 10, keyLifetime = 43_200 } = options
     this.store = store
     this.node = { name, address }
     this.ipam = new Map(ipam.map((driver) => [driver.name, driver]))
@@ -68,6 +54,7 @@ export class Cluster {
     this.nodes = nodes ?? new Nodes(grace * 1000, (changed) => this.#nodeChanged(changed))
     this.endpoints = new ClusterEndpoints(this, core)
     this.networks = new ClusterNetworks(this, core)
+    this.encryption = new Encryption(this, core, keyLifetime * 1000)
   }
 
   /**
@@ -91,7 +78,6 @@ export class Cluster {
    */
   async start(): Promise<void> {
     this.store.onContact((inTouch) => this.#contact(inTouch))
-    for (const network of this.#core.networks) if (network.users.size > 0) this.#follow(network)
     const started = this.#start()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
@@ -111,15 +97,22 @@ export class Cluster {
     await whenReachable(signal, () => this.#register())
     if (signal.aborted) return
     this.#registered = true
-    await Promise.all([
-      follow(this.store, NODES, signal, nodes),
-      follow(this.store, ALIVE, signal, nodes),
-      follow(this.store, NETWORKS, signal, networks),
-    ])
+    await Promise.all([follow(this.store, NODES, signal, nodes), follow(this.store, ALIVE, signal, nodes)])
+    this.#resume()
+    await follow(this.store, NETWORKS, signal, networks)
     this.networks.dropAbsent()
     await this.networks.settled()
     this.#contact(true)
     await this.agree()
+  }
+
+  /** Follows networks that were here before; when the hosts are known, so that nobody is taken for gone who is not. */
+  #resume(): void {
+    for (const network of this.#core.networks) {
+      if (network.users.size === 0) continue
+      this.#follow(network)
+      this.encryption.resume(network)
+    }
   }
 
   /** Says that this host is there, and where. */
@@ -165,6 +158,7 @@ export class Cluster {
     await this.endpoints.agreeOnAll()
     await finishRemovals(this, this.#core)
     await agreeOnWriters(this.#core)
+    await this.encryption.agree()
   }
 
   #agreeSoon(pause: number): void {
@@ -206,16 +200,33 @@ export class Cluster {
     return this.#peers.get(network.id)
   }
 
-  /** Begins to follow what the network has elsewhere. Resolves when that is known, or cannot be for now. */
+  /** What drivers see of the network on other hosts. */
+  view(network: Network): Pick<NetworkView, 'peers' | 'pairs'> {
+    const [peers, pairs] = [this.peers(network)?.views, this.encryption.pairs(network)]
+    return { ...(peers !== undefined && { peers }), ...(pairs !== undefined && { pairs }) }
+  }
+
+  /** Whether what is elsewhere has been heard of. */
+  isKnown(network: Network): boolean {
+    return this.peers(network)?.known === true && this.encryption.isKnown(network)
+  }
+
+  /**
+   * Begins to follow what the network has elsewhere. Resolves when that is known, or cannot be for now.
+   * @throws CnmError ERR_CNM_NOT_SUPPORTED, ERR_CNM_CLUSTER_UNREACHABLE for an encrypted network that cannot be so here
+   */
   async enter(network: Network): Promise<void> {
     const peers = this.#follow(network)
-    if (!this.#inTouch) return
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, START_LIMIT_MS)))
-    await Promise.race([peers.started, late]).finally(() => clearTimeout(timer))
+    if (this.#inTouch) {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, START_LIMIT_MS)))
+      await Promise.race([peers.started, late]).finally(() => clearTimeout(timer))
+    }
+    await this.encryption.enter(network)
   }
 
   leave(network: Network): void {
+    this.encryption.leave(network)
     this.#peers.get(network.id)?.close()
     this.#peers.delete(network.id)
   }
@@ -227,8 +238,9 @@ export class Cluster {
     const failed = (error: unknown): void => this.failed(error)
     const core = this.#core
     let first = true
-    const peers: Peers = new Peers({ store, nodes, own: this.node.name, failed }, network.id, ({ put, removed }) => {
+    const peers: Peers = new Peers({ store, nodes, own: this.node.name, failed }, network.id, ({ put, removed, nodes }) => {
       core.names.changePeers(network, put, removed)
+      this.encryption.peersChanged(network, nodes)
       for (const { id } of put) core.redescriptions.changed(network.id, id)
       for (const id of removed) core.redescriptions.changed(network.id, id)
     })
@@ -247,21 +259,6 @@ export class Cluster {
     if (name !== this.node.name) this.#core.events.emit('node:change', { name, state })
   }
 
-  /**
-   * Takes away everything that the cluster has of a host that will not come back: endpoints, addresses, names, write leases.
-   * @throws CnmError ERR_CNM_NODE_NOT_FOUND; ERR_CNM_INVALID_ARGUMENT for one that is in touch
-   */
-  async forget(name: string): Promise<void> {
-    const details = { object: `node ${name}`, field: 'name' }
-    if ((await this.store.get(nodeKey(name))) === undefined)
-      throw new CnmError('ERR_CNM_NODE_NOT_FOUND', `no host of the cluster is called ${name}`, details)
-    if ((await this.store.get(aliveKey(name))) !== undefined)
-      throw new CnmError('ERR_CNM_INVALID_ARGUMENT', `node ${name} is in touch with the cluster: it is not forgotten`, details)
-    for (const { key, value } of await this.store.list(ownedKey(name))) await this.endpoints.remove(name, value as string, lastPart(key))
-    await releaseWritersOf(this.store, name)
-    await this.store.commit([{ delete: nodeKey(name) }])
-  }
-
   warn(message: string, about?: string): void {
     this.#core.events.emit('warning', { message, ...(about !== undefined && { about }) })
   }
@@ -276,6 +273,7 @@ export class Cluster {
     clearTimeout(this.#retry)
     this.#ending.abort()
     this.nodes.close()
+    this.encryption.close()
     for (const peers of this.#peers.values()) peers.close()
     await this.networks.settled()
     if (this.#registered) await this.#say(await this.#identity(), true).catch(() => undefined)

@@ -7,12 +7,16 @@ import { endpointsKey, lastPart, readPeer, type PeerRecord } from './records.js'
 export interface PeersChanged {
   put: { id: string; record: PeerRecord }[]
   removed: string[]
+  /** Names of the hosts that these are on. */
+  nodes: Set<string>
 }
 
 /** The endpoints that a network has on other hosts, for as long as something here is on it. */
 export class Peers {
   /** What drivers see: those that are joined, on hosts that live. */
   readonly views = new Map<string, PeerView>()
+  /** How many of them each host has. */
+  readonly nodes = new Map<string, number>()
   readonly #own: string
   readonly #nodes: Nodes
   readonly #changed: (change: PeersChanged) => void
@@ -84,22 +88,33 @@ export class Peers {
   #tell(): void {
     const touched = this.#touched
     this.#touched = new Set()
-    const change: PeersChanged = { put: [], removed: [] }
+    const change: PeersChanged = { put: [], removed: [], nodes: new Set() }
     for (const id of touched) {
       const record = this.#records.get(id)
       const node = record?.joined ? this.#nodes.present(record.node) : undefined
+      const before = this.views.get(id)
+      this.#count(before?.node.name, -1, change)
+      this.#count(node?.name, 1, change)
       if (record === undefined || node === undefined) {
         if (this.views.delete(id)) change.removed.push(id)
         continue
       }
       const { name, mac, addresses } = record
       const view: PeerView = { id, name, node, mac, addresses }
-      const isSame = isSameView(view, this.views.get(id))
+      const isSame = isSameView(view, before)
       this.views.set(id, view)
       // Names may differ where the driver sees no difference.
       if (!isSame || record.names.length > 0) change.put.push({ id, record })
     }
     if (change.put.length > 0 || change.removed.length > 0) this.#changed(change)
+  }
+
+  #count(node: string | undefined, more: 1 | -1, { nodes }: PeersChanged): void {
+    if (node === undefined) return
+    nodes.add(node)
+    const count = (this.nodes.get(node) ?? 0) + more
+    if (count > 0) this.nodes.set(node, count)
+    else this.nodes.delete(node)
   }
 }
 

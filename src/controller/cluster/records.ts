@@ -78,16 +78,16 @@ export interface Definition {
 }
 
 /** @throws CnmError ERR_CNM_RECORD_INVALID naming the record */
-export const readNode = (entry: StoreEntry): NodeRecord => read(nodeSchema, entry)
+export const readNode = (entry: StoreEntry): NodeRecord => readClusterRecord(nodeSchema, entry)
 /** @throws CnmError ERR_CNM_RECORD_INVALID naming the record */
-export const readPeer = (entry: StoreEntry): PeerRecord => read(peerSchema, entry)
+export const readPeer = (entry: StoreEntry): PeerRecord => readClusterRecord(peerSchema, entry)
 /** @throws CnmError ERR_CNM_RECORD_INVALID naming the record */
 export function readDefinition(entry: StoreEntry): Definition {
-  const { record, deleting } = read(definitionSchema, entry)
+  const { record, deleting } = readClusterRecord(definitionSchema, entry)
   return { record: readRecord('network', { ...entry, value: record as never }), ...(deleting !== undefined && { deleting }) }
 }
 
-function read<T>(schema: v.GenericSchema<unknown, T>, { key, value }: StoreEntry): T {
+export function readClusterRecord<T>(schema: v.GenericSchema<unknown, T>, { key, value }: StoreEntry): T {
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues

@@ -17,7 +17,9 @@ const PROBED_STATE: XfrmStateObject = {
   source: '192.0.2.1',
   destination: '192.0.2.2',
   spi: 0x1000,
-  aead: { name: 'rfc4106(gcm(aes))', key: '00'.repeat(20), icvBits: 128 },
+  aead: { name: 'rfc4106(gcm(aes))', key: '00'.repeat(36), icvBits: 128 },
+  replayWindow: 2048,
+  esn: true,
 }
 
 /** A dump of the (empty) connection table. */

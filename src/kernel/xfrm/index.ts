@@ -1,3 +1,3 @@
-export { keyDigest, redactedKey } from './aead-key.js'
+export { keyDigest, redactedKey } from '../../contracts/aead-key.js'
 export { xfrmPolicyHandler } from './policy-handler.js'
 export { xfrmStateHandler } from './state-handler.js'

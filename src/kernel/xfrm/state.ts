@@ -3,7 +3,7 @@ import { CnmError } from '../../contracts/errors.js'
 import type { XfrmStateObject } from '../../contracts/kernel-objects.js'
 import { attributeMap, text, u16, u32, u8 } from '../netlink/reader.js'
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, type MessageWriter } from '../netlink/writer.js'
-import { keyBytes, keyDigest } from './aead-key.js'
+import { keyBytes, keyDigest } from '../../contracts/aead-key.js'
 import {
   checkMode,
   endpoints,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { CnmError } from '../../contracts/errors.js'
+import { CnmError } from './errors.js'
 
 const DIGEST = 'sha256:'
 
@@ -25,5 +25,8 @@ export function keyDigest(key: Uint8Array): string {
   return DIGEST + createHash('sha256').update(key).digest('hex')
 }
 
+/** Whether this is the digest of a key, and not the key. */
+export const standsForKey = (key: string): boolean => key.startsWith(DIGEST)
+
 /** The digest that listings show for a key given in hex; a digest stays as it is. */
-export const redactedKey = (key: string): string => (key.startsWith(DIGEST) ? key : keyDigest(keyBytes(key)))
+export const redactedKey = (key: string): string => (standsForKey(key) ? key : keyDigest(keyBytes(key)))

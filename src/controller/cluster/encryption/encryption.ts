@@ -1,0 +1,289 @@
+import { CnmError } from '../../../contracts/errors.js'
+import type { PairView } from '../../../contracts/network-driver.js'
+import { pairPart } from '../../../contracts/pair-part.js'
+import type { StoreEntry } from '../../../contracts/store.js'
+import { canonical } from '../../../engine/canonical.js'
+import type { Core } from '../../core.js'
+import type { Network } from '../../network.js'
+import type { Cluster } from '../cluster.js'
+import { follow } from '../follow.js'
+import { lastPart } from '../records.js'
+import { Acknowledgement } from './acknowledgement.js'
+import { DerivedKeys } from './derived-keys.js'
+import { IdleSecrets } from './idle-secrets.js'
+import { OtherHosts } from './other-hosts.js'
+import { OwnRecord } from './own-record.js'
+import { pairOf, type Pair } from './pair.js'
+import { ackKey, ENCRYPTION, isSenderKey, readSender, senderKey } from './records.js'
+
+/**
+ * The keys that this host shares with others, while it has networks whose drivers ask for such. Every host has secrets of its
+ * own for what it sends, in the store of the cluster; from one of them and both addresses follows the key for one other host.
+ *
+ * A secret is changed without loss: the new one is told first; each host receives with the old and the new one, and says so;
+ * towards those that have said so the new one is used; the old one goes when it is used towards nobody any more.
+ */
+export class Encryption {
+  readonly #cluster: Cluster
+  readonly #core: Core
+  readonly #lifetime: number
+  readonly #own: OwnRecord
+  readonly #others = new OtherHosts()
+  readonly #pairs = new Map<string, Pair>()
+  readonly #views = new Map<Network, Map<string, PairView>>()
+  readonly #keys: DerivedKeys
+  readonly #acknowledgement: Acknowledgement
+  readonly #idle: IdleSecrets
+  #following: AbortController | undefined
+  #starting: Promise<void> | undefined
+  #known = false
+  #leaving: Promise<void> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
+  #canDo = false
+  #lost = false
+
+  /** @param lifetime milliseconds after which all hosts change their secrets */
+  constructor(cluster: Cluster, core: Core, lifetime: number) {
+    this.#cluster = cluster
+    this.#core = core
+    this.#lifetime = lifetime
+    this.#own = new OwnRecord(cluster, () => this.#told())
+    this.#keys = new DerivedKeys(core.keys, core.engine.keyUse)
+    this.#acknowledgement = new Acknowledgement(cluster, (applied) => ({ put: ackKey(cluster.node.name), value: { version: 1, applied } }))
+    this.#idle = new IdleSecrets((drop) => this.#own.want({ drop }))
+  }
+
+  /** The hosts with which a network is shared; undefined for one that is not encrypted, or not here. */
+  pairs(network: Network): ReadonlyMap<string, PairView> | undefined {
+    return this.#views.get(network)
+  }
+
+  /** Whether the pairs of the network are what they should be: until then those that were stay. */
+  isKnown(network: Network): boolean {
+    return this.#known || !this.#views.has(network)
+  }
+
+  /**
+   * A network comes to this host.
+   * @throws CnmError ERR_CNM_NOT_SUPPORTED where the kernel cannot encrypt; ERR_CNM_CLUSTER_UNREACHABLE
+   */
+  async enter(network: Network): Promise<void> {
+    if (!isEncrypted(network)) return
+    await this.#prove(network)
+    if (!this.#known && !this.#cluster.inTouch)
+      throw new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `network ${network.name} is encrypted, and the keys cannot be had`, {
+        object: `network ${network.name}`,
+      })
+    this.#add(network)
+    await this.#ready()
+  }
+
+  /** A network was here before this controller was opened. */
+  resume(network: Network): void {
+    if (!isEncrypted(network)) return
+    this.#add(network)
+    this.#cluster.orLater(() => this.#ready()).catch((error: unknown) => this.#cluster.failed(error))
+  }
+
+  leave(network: Network): void {
+    const views = this.#views.get(network)
+    if (!this.#views.delete(network)) return
+    for (const node of views?.keys() ?? []) this.#update(node)
+    if (this.#views.size > 0) return
+    this.close()
+    // The next stay begins with secrets of its own.
+    this.#leaving = this.#cluster.orLater(() => this.#withdraw()).catch((error: unknown) => this.#cluster.failed(error))
+  }
+
+  /** States of ours were not in the kernel as they should be: they are not made again, others take their place. */
+  lost(): void {
+    if (this.#known) this.#own.want({ newLife: true, add: true })
+    else this.#lost = true
+  }
+
+  /** Has all hosts of the cluster that have encrypted networks change their secrets. @throws CnmError ERR_CNM_NOT_SUPPORTED */
+  async rotate(): Promise<void> {
+    if (!this.#known) throw new CnmError('ERR_CNM_NOT_SUPPORTED', 'no encrypted network is in use on this host', { field: 'cluster' })
+    this.#own.want({ add: true, round: this.#own.secrets.round + 1 })
+    await this.#own.tell()
+  }
+
+  /** Other hosts have come to a network, or have gone from it. */
+  peersChanged(network: Network, nodes: Iterable<string>): void {
+    if (this.#views.has(network)) for (const node of nodes) this.#update(node)
+  }
+
+  /** Parts of a network have been put into the kernel. */
+  applied(): void {
+    if (this.#known) this.#acknowledgement.applied()
+  }
+
+  /** Makes the store say what is so here. */
+  async agree(): Promise<void> {
+    if (this.#views.size === 0) return this.#withdraw()
+    await this.#ready()
+    const { store, node } = this.#cluster
+    const entry = await store.get(senderKey(node.name))
+    if (this.#known && canonical(entry?.value ?? null) !== canonical(this.#own.secrets.change({}))) this.#own.want({})
+    await this.#own.tell()
+    this.#acknowledgement.applied()
+  }
+
+  /** What is in the kernel stays. */
+  close(): void {
+    this.#following?.abort()
+    this.#following = this.#starting = undefined
+    clearTimeout(this.#timer)
+    this.#known = false
+    for (const part of [this.#idle, this.#acknowledgement, this.#own, this.#others, this.#pairs]) part.clear()
+  }
+
+  async #withdraw(): Promise<void> {
+    const { store, node } = this.#cluster
+    const own = [senderKey(node.name), ackKey(node.name)]
+    const found = await Promise.all(own.map((key) => store.get(key)))
+    if (this.#views.size === 0 && found.some((entry) => entry !== undefined)) await store.commit(own.map((key) => ({ delete: key })))
+  }
+
+  /** Once for all networks: the kernel makes a state as ours are, where nobody sees it. */
+  async #prove(network: Network): Promise<void> {
+    if (this.#canDo) return
+    const { 'xfrm-esp': esp } = (await this.#core.kernel.probe(['xfrm-esp'])).features
+    this.#canDo = esp.available
+    if (esp.available) return
+    throw new CnmError('ERR_CNM_NOT_SUPPORTED', `network ${network.name} is encrypted, and the kernel cannot do that: ${esp.reason}`, {
+      object: `network ${network.name}`,
+      field: 'options.encrypted',
+    })
+  }
+
+  #add(network: Network): void {
+    this.#views.set(network, new Map())
+    for (const node of this.#nodesOf(network).keys()) this.#update(node)
+  }
+
+  /** Has heard what others say, and has told what others need. */
+  #ready(): Promise<void> {
+    if (this.#known) return Promise.resolve()
+    const starting = (this.#starting ??= this.#start()).catch((error: unknown) => {
+      if (this.#starting === starting) this.#starting = undefined
+      throw error
+    })
+    this.#starting = starting
+    return starting
+  }
+
+  async #start(): Promise<void> {
+    await this.#leaving
+    const following = await this.#hear()
+    if (following.signal.aborted) return
+    const { secrets } = this.#own
+    if (secrets.life === undefined || this.#lost) {
+      this.#own.want({ newLife: this.#lost, add: true, round: Math.max(secrets.round, this.#others.round) })
+      await this.#own.tell()
+      this.#lost = false
+    }
+    if (following.signal.aborted) return
+    this.#known = true
+    this.#told()
+    for (const { id } of this.#views.keys()) this.#core.redescriptions.changed(id)
+  }
+
+  /** What the store has now, and from then on. */
+  async #hear(): Promise<AbortController> {
+    if (this.#following !== undefined) return this.#following
+    const following = new AbortController()
+    const failed = (error: unknown): void => this.#cluster.failed(error)
+    this.#following = following
+    const follower = { put: (entry: StoreEntry) => this.#put(entry), deleted: (key: string) => this.#delete(key), failed }
+    await follow(this.#cluster.store, ENCRYPTION, following.signal, follower)
+    return following
+  }
+
+  #put(entry: StoreEntry): void {
+    const node = lastPart(entry.key)
+    const { secrets } = this.#own
+    if (node === this.#cluster.node.name) {
+      if (isSenderKey(entry.key) && secrets.life === undefined) secrets.take(readSender(entry))
+      return
+    }
+    this.#others.put(entry)
+    const round = this.#others.record(node)?.round ?? 0
+    if (this.#known && round > secrets.round) this.#own.want({ add: true, round })
+    this.#update(node)
+  }
+
+  #delete(key: string): void {
+    const node = lastPart(key)
+    if (node === this.#cluster.node.name) return
+    this.#others.delete(key)
+    if (isSenderKey(key)) this.#keys.forget(node)
+    this.#update(node)
+  }
+
+  /** The store has secrets of this host that it did not have before. */
+  #told(): void {
+    clearTimeout(this.#timer)
+    if (this.#known) {
+      this.#timer = setTimeout(() => this.#own.want({ add: true, round: this.#own.secrets.round + 1 }), this.#lifetime).unref()
+    }
+    const nodes = new Set(this.#pairs.keys())
+    for (const network of this.#views.keys()) for (const node of this.#nodesOf(network).keys()) nodes.add(node)
+    for (const node of nodes) this.#update(node)
+  }
+
+  #update(node: string): void {
+    const pair = this.#compute(node)
+    if (pair === undefined) this.#pairs.delete(node)
+    else this.#pairs.set(node, pair)
+    for (const [network, views] of this.#views) {
+      const view = this.#nodesOf(network).has(node) ? pair?.view : undefined
+      if (canonical(views.get(node) ?? null) === canonical(view ?? null)) continue
+      if (view === undefined) views.delete(node)
+      else views.set(node, view)
+      if (this.#known) this.#core.redescriptions.changed(network.id, pairPart(node))
+    }
+    if (!this.#known) return
+    this.#acknowledgement.expect(node, () => this.#isApplied(node), pair && this.#others.version(node))
+    if (pair !== undefined) this.#refresh(node, pair)
+    const { list } = this.#own.secrets
+    this.#idle.judge(
+      list.map(({ id }) => id),
+      [...this.#pairs.values()].map(({ sending }) => sending),
+    )
+  }
+
+  /** Without a key that may be used another secret is needed; two hosts whose keys have one SPI here need another life. */
+  #refresh(node: string, { view, sending }: Pair): void {
+    if (sending === undefined) this.#own.want({ add: true })
+    const spis = new Set(view.in.map(({ spi }) => spi))
+    for (const [other, pair] of this.#pairs)
+      if (other !== node && pair.view.in.some(({ spi }) => spis.has(spi))) return this.#own.want({ newLife: true })
+  }
+
+  #compute(node: string): Pair | undefined {
+    const other = this.#others.record(node)
+    const there = this.#cluster.nodes.present(node)
+    const isNeeded = [...this.#views.keys()].some((network) => this.#nodesOf(network).has(node))
+    const { life, list: own } = this.#own.secrets
+    if (!isNeeded || other === undefined || there === undefined || life === undefined) return undefined
+    const { address } = this.#cluster.node
+    const acknowledged = this.#others.acknowledged(node)
+    return this.#keys.during(node, (keys) => pairOf({ node: there, address, life, own, other, acknowledged }, keys))
+  }
+
+  /** Whether everything that comes from the host can be received here. */
+  #isApplied(node: string): boolean {
+    for (const [{ parts }, views] of this.#views) {
+      const described = new Set(parts.get(pairPart(node))?.description.map((object) => object.kind === 'xfrm-state' && object.aead.key))
+      if (views.get(node)?.in.some(({ key }) => !described.has(key))) return false
+    }
+    return true
+  }
+
+  #nodesOf(network: Network): ReadonlyMap<string, number> {
+    return this.#cluster.peers(network)?.nodes ?? new Map<string, number>()
+  }
+}
+
+const isEncrypted = (network: Network): boolean => network.guardedDriver.pairKeys(network.view())
