@@ -32,6 +32,25 @@ const pings = (place: string, to: string): Promise<boolean> => succeeds(place, '
 const bare = ({ addresses }: Endpoint, family: 4 | 6 = 4): string =>
   addresses.map((address) => address.split('/')[0]!).find((address) => net.isIP(address) === family)!
 
+/** What the kernel says of eth0, attribute by attribute: ip(8) of many distributions does not know all of them. */
+const macvlanNumbers = (place: string): unknown => JSON.parse(sh(place, 'python3', '-c', READ_NUMBERS))
+const READ_NUMBERS = `
+import json, socket, struct
+def attributes(data):
+    found = {}
+    while len(data) >= 4:
+        length, kind = struct.unpack('=HH', data[:4])
+        found[kind & 0x3fff] = data[4:length]
+        data = data[(length + 3) & ~3:]
+    return found
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+s.send(struct.pack('=IHHIIBBHiII', 32, 18, 1, 1, 0, 0, 0, 0, socket.if_nametoindex('eth0'), 0, 0))
+link = attributes(s.recv(65536)[32:])
+data = attributes(attributes(link[18])[2])
+number = lambda kind, form: struct.unpack(form, data[kind])[0]
+print(json.dumps({'IFLA_MACVLAN_BC_QUEUE_LEN': number(7, '=I'), 'IFLA_MACVLAN_BC_CUTOFF': number(9, '=i')}))
+`
+
 /** The host's events arrive in their own time. */
 const PATIENCE = { timeout: 15_000, interval: 100 }
 
@@ -126,6 +145,44 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'bridge'))('macvlan net
     const [, two] = await connect(network, 'b')
     expect(await pings(at(a), bare(two))).toBe(false)
     expect(await pings(LAN, bare(two))).toBe(true)
+  })
+
+  it('in mode vepa reach one another through the switch outside, if that sends frames back where they came from', async () => {
+    sh('host', 'ip', 'link', 'add', 'own0', 'up', 'type', 'veth', 'peer', 'name', 'own1', 'netns', LAN)
+    const switched = `ip link add sw0 type bridge
+                      ip link set own1 master sw0 up
+                      ip link set sw0 up`
+    sh(LAN, 'sh', '-ec', switched)
+    try {
+      const network = await create({ parent: 'own0', macvlan_mode: 'vepa' }, [{ subnet: '10.78.0.0/24' }])
+      const [a] = await connect(network, 'a')
+      const [b, two] = await connect(network, 'b')
+      expect(link('eth0', at(b))).toMatchObject({ linkinfo: { info_data: { mode: 'vepa' } } })
+      expect(await pings(at(a), bare(two))).toBe(false)
+      sh(LAN, 'bridge', 'link', 'set', 'dev', 'own1', 'hairpin', 'on')
+      await expect.poll(() => pings(at(a), bare(two)), PATIENCE).toBe(true)
+      // The kernel hands nothing on inside the host: the switch saw the MACs of both.
+      const seen = sh(LAN, 'bridge', 'fdb', 'show', 'br', 'sw0')
+      for (const { mac } of network.endpoints) expect(seen).toContain(mac)
+      sh(LAN, 'bridge', 'link', 'set', 'dev', 'own1', 'hairpin', 'off')
+      expect(await pings(at(a), bare(two))).toBe(false)
+      for (const sandbox of [a, b]) await sandbox.delete()
+      await network.delete()
+    } finally {
+      sh(LAN, 'ip', 'link', 'del', 'sw0')
+      sh('host', 'ip', 'link', 'del', 'own0')
+    }
+  })
+
+  it.skipIf(needs('python3'))('leave as many broadcasts to the queue as they are told, where the kernel knows that', async () => {
+    const network = await create({ bclim: '-1', bcqueuelen: '50' })
+    const joined = await connect(network, 'a').catch((error: unknown) => error as { code: string })
+    if (!Array.isArray(joined)) return expect(joined.code).toBe('ERR_CNM_NOT_SUPPORTED')
+    expect(macvlanNumbers(at(joined[0]))).toEqual({ IFLA_MACVLAN_BC_QUEUE_LEN: 50, IFLA_MACVLAN_BC_CUTOFF: -1 })
+    await joined[0].delete()
+    await network.delete()
+    const [b] = await connect(await create({ bclim: '7' }), 'b')
+    expect(macvlanNumbers(at(b))).toEqual({ IFLA_MACVLAN_BC_QUEUE_LEN: 1000, IFLA_MACVLAN_BC_CUTOFF: 7 })
   })
 
   it('in mode source hear only whom they are told to', async () => {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,8 @@ const code = (promise: Promise<unknown>): Promise<unknown> =>
     () => 'no error',
     (error: unknown) => (error as { code?: unknown }).code,
   )
+
+const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
 
 describe.skipIf(needsPrivileges())('mounts for sandboxes', () => {
   let folder: string
@@ -122,6 +124,58 @@ describe.skipIf(needsPrivileges())('mounts for sandboxes', () => {
     expect(await code(sandbox.mount({ type: 'bind', source: folder }, at('x'), { subpath: 'x' }))).toBe('ERR_CNM_INVALID_ARGUMENT')
     expect(await code(sandbox.mount('data', 'relative'))).toBe('ERR_CNM_INVALID_ARGUMENT')
     expect(await code(sandbox.mount('data', '/'))).toBe('ERR_CNM_INVALID_ARGUMENT')
+  })
+
+  describe('spread what is mounted below as they are told', () => {
+    const source = (): string => join(folder, 'source')
+    /** What mountinfo says about a mount: `shared:5`, `master:5`, or nothing. */
+    const words = (mountinfo: string, target: string): string =>
+      mountinfo
+        .split('\n')
+        .find((line) => line.split(' ')[4] === target)
+        ?.split(' - ')[0]!
+        .split(' ')
+        .slice(6)
+        .join(' ') ?? 'not mounted'
+    const onHost = (target: string): boolean => words(readFileSync('/proc/self/mountinfo', 'utf8'), target) !== 'not mounted'
+
+    beforeEach(() => {
+      mkdirSync(source())
+      run('mount', '-t', 'tmpfs', 'tmpfs', source())
+      run('mount', '--make-shared', source())
+      for (const name of ['late', 'inside']) mkdirSync(join(source(), name))
+    })
+    afterEach(() => {
+      for (const target of [join(source(), 'late'), join(source(), 'inside'), source()]) if (onHost(target)) run('umount', target)
+    })
+
+    it.each([
+      { propagation: undefined, into: false, out: false, said: /^$/ },
+      { propagation: 'private', into: false, out: false, said: /^$/ },
+      { propagation: 'slave', into: true, out: false, said: /^master:\d+$/ },
+      { propagation: 'rslave', into: true, out: false, said: /^master:\d+$/ },
+      { propagation: 'rshared', into: true, out: true, said: /^shared:\d+$/ },
+    ] as const)('$propagation', async ({ propagation, into, out, said }) => {
+      const sandbox = await sandboxNamed('one')
+      await sandbox.mount({ type: 'bind', source: source() }, at('data'), { propagation })
+      const inside = (): Promise<string> => sh(sandbox, 'cat /proc/self/mountinfo')
+      expect(words(await inside(), at('data'))).toMatch(said)
+      run('mount', '-t', 'tmpfs', 'late', join(source(), 'late'))
+      expect(words(await inside(), at('data/late')) !== 'not mounted').toBe(into)
+      await sh(sandbox, `mount -t tmpfs inside ${at('data/inside')}`)
+      expect(onHost(join(source(), 'inside'))).toBe(out)
+      if (out) await sh(sandbox, `umount ${at('data/inside')}`)
+    })
+
+    it('as a volume that is a folder of the host, whose own mount says so too', async () => {
+      const volume = await controller.volumes.create({ name: 'data', options: { type: 'none', device: source(), o: 'rbind,rslave' } })
+      const path = await volume.mount('job')
+      expect(words(readFileSync('/proc/self/mountinfo', 'utf8'), path)).toMatch(/^master:\d+$/)
+      run('mount', '-t', 'tmpfs', 'late', join(source(), 'late'))
+      expect(onHost(join(path, 'late'))).toBe(true)
+      run('umount', join(source(), 'late'))
+      await volume.unmount('job')
+    })
   })
 
   it('do not follow links to their target', async () => {

@@ -225,6 +225,25 @@ describe('networks on a device', () => {
     expect(await pings(LAN, address(two))).toBe(true)
   })
 
+  it('ipvlan with flag vepa: through the switch outside, if that sends frames back where they came from', async () => {
+    sh('host', 'ip', 'link', 'add', 'own0', 'up', 'type', 'veth', 'peer', 'name', 'own1', 'netns', LAN)
+    sh(LAN, 'sh', '-ec', 'ip link add sw0 type bridge; ip link set own1 master sw0 up; ip link set sw0 up')
+    try {
+      const network = await create('ipvlan', 'out', { parent: 'own0', ipvlan_flag: 'vepa' }, [{ subnet: '10.78.0.0/24' }])
+      const [a, b] = [await box('a'), await box('b')]
+      await a.connect(network)
+      const two = await b.connect(network)
+      expect(await pings(at(a), address(two))).toBe(false)
+      sh(LAN, 'bridge', 'link', 'set', 'dev', 'own1', 'hairpin', 'on')
+      await expect.poll(() => pings(at(a), address(two)), { timeout: 60_000 }).toBe(true)
+      for (const sandbox of [a, b]) await sandbox.delete()
+      await network.delete()
+    } finally {
+      sh(LAN, 'ip', 'link', 'del', 'sw0')
+      sh('host', 'ip', 'link', 'del', 'own0')
+    }
+  })
+
   it('DHCP gives each ipvlan its own address, though all have one MAC', async () => {
     const server = new DhcpServer()
     try {

@@ -46,6 +46,8 @@ interface Line {
 const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url))
 /** One in five is killed while it opens, the others after so many lines of the log at most. */
 const WHILE_OPENING = 0.2
+/** For a program that does not come to work. */
+const PATIENCE_MS = process.env.VM_RUN === '1' ? 600_000 : 60_000
 const LONGEST_OPENING_MS = 400
 const MOST_LINES = 150
 const LONGEST_MS = 20
@@ -97,7 +99,7 @@ async function workAndDie({ workload, stateDir, instance, seed }: KillLoop, roun
   const ended = once(program, 'close')
   const opening = Math.random() < WHILE_OPENING
   const enough = opening ? 1 : 2 + Math.random() * MOST_LINES
-  await until(() => linesOf(log).length >= enough || program.exitCode !== null, 60_000)
+  await until(() => linesOf(log).length >= enough || program.exitCode !== null, PATIENCE_MS)
   await sleep(Math.random() * (opening ? LONGEST_OPENING_MS : LONGEST_MS))
   program.kill('SIGKILL')
   await ended
