@@ -1,0 +1,111 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Controller } from 'libcnm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../kernel/until.js'
+import { needs, needsPrivileges } from '../tools.js'
+
+const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
+const sh = (script: string): string => run('sh', '-c', script)
+
+const SERVER = 'smb-server'
+const ADDRESS = '10.78.0.2'
+const PASSWORD = 'open-sesame-42'
+/** Of the port 445, in /proc/net/tcp. */
+const LISTENING = /:01BD 00000000:0000 0A/
+
+describe.skipIf(needsPrivileges() ?? needs('ip', 'smbd', 'smbpasswd'))('volumes on a CIFS server', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cnm-cifs-'))
+  const data = join(folder, 'share')
+  let controller: Controller
+  let server: ChildProcess | undefined
+  const options = (password: string): Record<string, string> => ({
+    type: 'cifs',
+    device: `//${ADDRESS}/share`,
+    o: `username=root,password=${password},vers=3.1.1,noserverino`,
+  })
+
+  beforeAll(async () => {
+    sh('modprobe cifs; true')
+    run('ip', 'netns', 'add', SERVER)
+    run('ip', 'link', 'add', 'smb0', 'type', 'veth', 'peer', 'name', 'smb1', 'netns', SERVER)
+    run('ip', 'address', 'add', '10.78.0.1/24', 'dev', 'smb0')
+    run('ip', '-n', SERVER, 'address', 'add', `${ADDRESS}/24`, 'dev', 'smb1')
+    run('ip', 'link', 'set', 'smb0', 'up')
+    run('ip', '-n', SERVER, 'link', 'set', 'smb1', 'up')
+    run('ip', '-n', SERVER, 'link', 'set', 'lo', 'up')
+    const own = join(folder, 'samba')
+    for (const path of [data, own]) mkdirSync(path)
+    const folders = ['private dir', 'lock directory', 'state directory', 'cache directory', 'pid directory', 'ncalrpc dir']
+    const settings = join(folder, 'smb.conf')
+    const global = [
+      'server role = standalone server',
+      'disable netbios = yes',
+      'smb ports = 445',
+      'load printers = no',
+      'disable spoolss = yes',
+    ]
+    const share = [`path = ${data}`, 'read only = no', 'valid users = root']
+    const lines = ['[global]', ...global, ...folders.map((name) => `${name} = ${own}`), '[share]', ...share]
+    writeFileSync(settings, `${lines.join('\n')}\n`)
+    execFileSync('smbpasswd', ['-c', settings, '-s', '-a', 'root'], { input: `${PASSWORD}\n${PASSWORD}\n`, stdio: 'pipe' })
+    server = spawn('ip', ['netns', 'exec', SERVER, 'smbd', '--foreground', '--no-process-group', '--debug-stdout', '-s', settings], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    await until(() => LISTENING.test(run('ip', 'netns', 'exec', SERVER, 'cat', '/proc/net/tcp', '/proc/net/tcp6')), 120_000)
+    controller = await Controller.open({ stateDir: join(folder, 'state'), instance: 'cifs' })
+  }, 300_000)
+
+  afterAll(async () => {
+    await controller?.close()
+    if (server !== undefined) {
+      const gone = once(server, 'exit')
+      sh(`ip netns pids ${SERVER} | xargs -r kill -9`)
+      await gone
+    }
+    sh(`ip link del smb0; ip netns del ${SERVER}; true`)
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Everything that the controller keeps, but for the one folder of secrets. */
+  const stored = (path = join(folder, 'state')): string =>
+    readdirSync(path, { withFileTypes: true })
+      .map((entry) => {
+        const each = join(path, entry.name)
+        if (entry.isDirectory()) return entry.name === 'secrets' || entry.name === '_data' ? '' : stored(each)
+        return entry.isFile() ? readFileSync(each, 'latin1') : ''
+      })
+      .join()
+
+  it('are written and read in sandboxes, and the password is nowhere but with the volume', async () => {
+    const volume = await controller.volumes.create({ name: 'share', options: options(PASSWORD) })
+    const sandbox = await controller.createSandbox({ name: 'one' })
+    const target = join(folder, 'target')
+    await sandbox.mount(volume, target)
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toMatch(new RegExp(`${volume.path} .* - cifs //${ADDRESS}/share .*username=root`))
+    const { stdout } = await sandbox.run('sh', ['-c', `echo through the network > ${target}/file && cat ${target}/file`])
+    expect(stdout).toBe('through the network\n')
+    expect(readFileSync(join(data, 'file'), 'utf8')).toBe('through the network\n')
+    expect(volume.inspect().Options).toMatchObject({ o: expect.stringContaining('password=***') })
+    expect(JSON.stringify(volume.inspect())).not.toContain(PASSWORD)
+    expect(stored()).not.toContain(PASSWORD)
+    const secret = join(folder, 'state/cifs/volumes/secrets', volume.id)
+    expect([statSync(secret).mode & 0o777, readFileSync(secret, 'utf8').includes(PASSWORD)]).toEqual([0o600, true])
+    await sandbox.delete()
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(volume.path)
+    await volume.delete()
+    expect(readFileSync(join(data, 'file'), 'utf8')).toBe('through the network\n')
+  }, 300_000)
+
+  it('with the wrong password are refused in words that do not have it', async () => {
+    const volume = await controller.volumes.create({ name: 'wrong', options: options('wrong-word-17') })
+    const error = await volume.mount('a').catch((reason: unknown) => reason as Error)
+    expect(error).toMatchObject({ code: 'ERR_CNM_NOT_PERMITTED', errnoName: 'EACCES' })
+    expect(JSON.stringify([error, (error as Error).message])).not.toContain('wrong-word')
+    expect(volume.users).toEqual([])
+    await volume.delete()
+  }, 300_000)
+})
