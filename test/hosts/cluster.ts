@@ -45,12 +45,18 @@ export class TestCluster implements AsyncDisposable {
 
   /** One more host, with its controller open. */
   async addHost(more: Partial<HostSettings> = {}): Promise<Host> {
+    const host = await this.addBareHost()
+    await this.start(host, more)
+    return host
+  }
+
+  /** One more host, on which nothing runs. */
+  async addBareHost(): Promise<Host> {
     const number = this.hosts.length + 1
     const host = await Host.make(`host${number}`)
     this.hosts.push(host)
     this.#numbers.set(host, number)
     await wire(number, String(host.pid), host)
-    await this.start(host, more)
     return host
   }
 
