@@ -1,14 +1,15 @@
-import type {
-  AddressObject,
-  Description,
-  EndpointView,
-  HostFacts,
-  KernelObject,
-  NetworkView,
-  RouteObject,
-  SysctlObject,
+import {
+  linkLocalOf,
+  type AddressObject,
+  type Description,
+  type EndpointView,
+  type HostFacts,
+  type KernelObject,
+  type NetworkView,
+  type RouteObject,
+  type SysctlObject,
 } from '../../src/contracts/index.js'
-import { bridgeName, linkLocalOf, portName, SPACE } from './kernel-names.js'
+import { bridgeName, portName, SPACE } from './kernel-names.js'
 import { mtuOf } from './mtu.js'
 import type { OverlayOptions } from './network-options.js'
 import { segmentOf } from './segments.js'

@@ -16,10 +16,3 @@ export function gatewayMac(network: NetworkView, { index }: Segment): string {
   const digits = network.id.slice(-MAC_DIGITS)
   return ['02', (index & 0xff).toString(16).padStart(2, '0'), ...(digits.match(/../g) ?? [])].join(':')
 }
-
-/** The link-local address that a MAC gives (RFC 4291, appendix A): the universal bit turned, `ff:fe` in the middle. */
-export function linkLocalOf(mac: string): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((part) => parseInt(part, 16))
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f]
-  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`
-}

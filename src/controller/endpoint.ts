@@ -10,17 +10,14 @@ import type { Network } from './network.js'
 import type { EndpointChanges, OperationOptions, PortOptions, RouteOptions } from './options.js'
 import { publishedPort, type PortSelection, type PublishedPort } from './ports/port-views.js'
 import { publishingOf, publishPorts, unpublishPorts } from './published-ports.js'
+import { Recorded } from './recorded.js'
 import type { Sandbox } from './sandbox.js'
 import { validPorts } from './validation.js'
 import { endpointView } from './views.js'
 import { gatewayEndpoint } from './way-out.js'
 
 /** One interface on one network. Made by {@link Network.createEndpoint}; carries traffic while joined to a sandbox. */
-export class Endpoint {
-  /** @internal */
-  readonly core: Core
-  /** @internal */
-  record: EndpointRecord
+export class Endpoint extends Recorded<EndpointRecord> {
   /** @internal something of it may still be in the kernel, though it is joined to nothing: its addresses are not for others */
   unclean = false
   /** The network it belongs to. */
@@ -30,24 +27,11 @@ export class Endpoint {
 
   /** @internal */
   constructor(core: Core, record: EndpointRecord, network: Network, options: unknown) {
-    this.core = core
-    this.record = record
+    super(core, record)
     this.network = network
     this.driverOptions = options
   }
 
-  get id(): string {
-    return this.record.id
-  }
-  get name(): string {
-    return this.record.name
-  }
-  get created(): Date {
-    return new Date(this.record.created)
-  }
-  get labels(): Readonly<Record<string, string>> {
-    return this.record.labels
-  }
   get aliases(): readonly string[] {
     return this.record.aliases
   }

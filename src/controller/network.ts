@@ -10,17 +10,14 @@ import { inspectNetwork, type NetworkInspection } from './inspect.js'
 import { deleteNetwork } from './network-delete.js'
 import { updateNetwork } from './network-update.js'
 import type { EndpointOptions, NetworkChanges, OperationOptions, RouteOptions } from './options.js'
+import { Recorded } from './recorded.js'
 import { networkView } from './views.js'
 
 /**
  * A group of endpoints that can talk to each other and are isolated from other groups. Made by
  * {@link Controller.createNetwork}.
  */
-export class Network {
-  /** @internal */
-  readonly core: Core
-  /** @internal */
-  record: NetworkRecord
+export class Network extends Recorded<NetworkRecord> {
   /** @internal */
   readonly guardedDriver: GuardedDriver
   /** @internal the driver's options, parsed */
@@ -35,29 +32,16 @@ export class Network {
 
   /** @internal */
   constructor(core: Core, record: NetworkRecord, driver: GuardedDriver, options: unknown) {
-    this.core = core
-    this.record = record
+    super(core, record)
     this.guardedDriver = driver
     this.driverOptions = options
   }
 
-  get id(): string {
-    return this.record.id
-  }
-  get name(): string {
-    return this.record.name
-  }
   get driver(): string {
     return this.record.driver
   }
   get scope(): 'local' | 'global' {
     return this.guardedDriver.capabilities.scope
-  }
-  get created(): Date {
-    return new Date(this.record.created)
-  }
-  get labels(): Readonly<Record<string, string>> {
-    return this.record.labels
   }
   get internal(): boolean {
     return this.record.internal

@@ -16,6 +16,7 @@ import { firstFreeName } from './interface-name.js'
 import type { Network } from './network.js'
 import type { EndpointOptions, OperationOptions, SandboxChanges } from './options.js'
 import { runIn, spawnIn, type RunOptions, type RunResult, type SpawnOptions } from './programs.js'
+import { Recorded } from './recorded.js'
 import { resolveIn } from './resolve.js'
 import { deleteSandbox } from './sandbox-delete.js'
 import type { MountSource, SandboxMountOptions } from './sandbox-mounts/options.js'
@@ -25,11 +26,7 @@ import { updateSandbox } from './sandbox-update.js'
 import { dialFrom, listenIn, type DialOptions, type ListenOptions } from './sandbox-sockets.js'
 
 /** An isolated network stack: interfaces, routes, name resolution. Made by {@link Controller.createSandbox}. */
-export class Sandbox {
-  /** @internal */
-  readonly core: Core
-  /** @internal */
-  record: SandboxRecord
+export class Sandbox extends Recorded<SandboxRecord> {
   /** @internal */
   readonly joined = new Set<Endpoint>()
   /** @internal */
@@ -40,23 +37,10 @@ export class Sandbox {
 
   /** @internal */
   constructor(core: Core, record: SandboxRecord) {
-    this.core = core
-    this.record = record
+    super(core, record)
     this.environment = new SandboxEnvironment(this)
   }
 
-  get id(): string {
-    return this.record.id
-  }
-  get name(): string {
-    return this.record.name
-  }
-  get created(): Date {
-    return new Date(this.record.created)
-  }
-  get labels(): Readonly<Record<string, string>> {
-    return this.record.labels
-  }
   get hostname(): string {
     return this.record.hostname
   }

@@ -1,8 +1,8 @@
 import { CnmError } from '../contracts/errors.js'
 import type { KernelObject, Place } from '../contracts/kernel-objects.js'
+import { linkOf } from '../contracts/link-of.js'
 import type { Deviation } from '../engine/check.js'
 import type { Engine } from '../engine/engine.js'
-import { linkOf } from '../engine/identity.js'
 import { observeDeviations } from '../engine/observe-deviations.js'
 
 /** What could not be put right of one owner, and why. */

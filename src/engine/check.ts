@@ -1,9 +1,10 @@
 import type { FirewallObject } from '../contracts/firewall.js'
 import type { KernelObject, Place } from '../contracts/kernel-objects.js'
 import { redactedKey } from '../contracts/aead-key.js'
+import { linkOf } from '../contracts/link-of.js'
 import { differingFields } from './differing-fields.js'
 import type { Engine } from './engine.js'
-import { identity, linkOf, type Identity } from './identity.js'
+import { identity, type Identity } from './identity.js'
 import { readRequests, type KernelReader } from './read-requests.js'
 
 /** One object that is not in the kernel as it should be. */

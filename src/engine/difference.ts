@@ -1,7 +1,7 @@
 import type { KernelObject, LinkObject } from '../contracts/kernel-objects.js'
 import type { Operation } from '../contracts/operations.js'
+import { linkOf } from '../contracts/link-of.js'
 import { canonical } from './canonical.js'
-import { linkOf } from './identity.js'
 import { order } from './order.js'
 
 /** One object as it is and as it should be; absent: not there. */

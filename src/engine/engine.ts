@@ -1,9 +1,10 @@
 import type { Description, Owner } from '../contracts/description.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
+import { linkOf } from '../contracts/link-of.js'
 import type { Operation } from '../contracts/operations.js'
 import { canonical } from './canonical.js'
 import { difference, replacesLink, type Transition } from './difference.js'
-import { linkOf, type Identity } from './identity.js'
+import type { Identity } from './identity.js'
 import { KeyUse } from './key-use.js'
 import { Wanted, type OwnerChanges } from './wanted.js'
 

@@ -1,6 +1,7 @@
 import type { KernelObject, KernelObjectKind } from '../contracts/kernel-objects.js'
+import { linkOf } from '../contracts/link-of.js'
 import type { Operation } from '../contracts/operations.js'
-import { chainTargets, linkOf } from './identity.js'
+import { chainTargets } from './identity.js'
 
 /**
  * What must be there before what. The firewall comes before links, so that nothing is reachable before the rules

@@ -5,7 +5,8 @@ import type { KernelObject } from '../../src/contracts/kernel-objects.js'
 import type { Operation } from '../../src/contracts/operations.js'
 import { canonical } from '../../src/engine/canonical.js'
 import { Engine } from '../../src/engine/engine.js'
-import { identity, linkOf } from '../../src/engine/identity.js'
+import { linkOf } from '../../src/contracts/link-of.js'
+import { identity } from '../../src/engine/identity.js'
 
 /** A kernel that holds objects by identity, insists on what the real one insists on, and can be told to refuse. */
 class ModelKernel {

@@ -5,6 +5,7 @@ import type { VolumeLeaseRecord, VolumeRecord } from '../../contracts/volume-rec
 import type { VolumeView } from '../../contracts/volume-driver.js'
 import type { Core } from '../core.js'
 import type { OperationOptions } from '../options.js'
+import { Recorded } from '../recorded.js'
 import { copyVolume, exportVolume, type VolumeCopyOptions } from './copies.js'
 import { deleteVolume, type VolumeDeleteOptions } from './delete.js'
 import type { GuardedView, GuardedVolumeDriver } from './guarded-volume-driver.js'
@@ -15,11 +16,7 @@ import type { Secrets } from './secrets.js'
 import { describeConsumer } from './users.js'
 
 /** Persistent data that outlives what uses it. Made by {@link Volumes.create}. */
-export class Volume {
-  /** @internal */
-  readonly core: Core
-  /** @internal */
-  record: VolumeRecord
+export class Volume extends Recorded<VolumeRecord> {
   /** @internal */
   readonly guardedDriver: GuardedVolumeDriver
   /** @internal */
@@ -33,24 +30,11 @@ export class Volume {
 
   /** @internal */
   constructor(core: Core, record: VolumeRecord, driver: GuardedVolumeDriver, secrets: Secrets | undefined) {
-    this.core = core
-    this.record = record
+    super(core, record)
     this.guardedDriver = driver
     this.secrets = secrets
   }
 
-  get id(): string {
-    return this.record.id
-  }
-  get name(): string {
-    return this.record.name
-  }
-  get created(): Date {
-    return new Date(this.record.created)
-  }
-  get labels(): Readonly<Record<string, string>> {
-    return this.record.labels
-  }
   get driver(): string {
     return this.record.driver
   }

@@ -41,26 +41,6 @@ function identifying(object: KernelObject): unknown[] {
   }
 }
 
-/** The link that an object lives on and goes with, or `undefined`. */
-export function linkOf(object: KernelObject): string | undefined {
-  switch (object.kind) {
-    case 'address':
-    case 'neighbour':
-    case 'fdb':
-    case 'bridge-port':
-    case 'bridge-vlan':
-    case 'qdisc':
-    case 'features':
-      return object.link
-    case 'route':
-      return object.nextHops === undefined ? object.link : undefined
-    case 'sysctl':
-      return /^net\/ipv[46]\/(?:conf|neigh)\/([^/]+)\//.exec(object.path)?.[1]
-    default:
-      return undefined
-  }
-}
-
 function destination({ destination: to, family, gateway }: RouteObject): string {
   if (to !== 'default') return prefix(to)
   return family === 6 || gateway?.includes(':') ? '::/0' : '0.0.0.0/0'

@@ -1,5 +1,5 @@
 import type { KernelObject, Place } from '../../contracts/kernel-objects.js'
-import { linkOf } from './identity.js'
+import { linkOf } from '../../contracts/link-of.js'
 
 /** What the transaction itself has made: things on top of it need no undo of their own, they go with it. */
 export class Made {
