@@ -88,6 +88,49 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     await Promise.all([near.close(), far.close()])
   })
 
+  it('a prefix that is followed is told whole first, and then as it changes, also after compaction', async () => {
+    number++
+    await using proxy = await tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+    const near = open()
+    const far = open(`http://127.0.0.1:${proxy.port}`)
+    const ending = new AbortController()
+    await near.commit([
+      { put: 'f/a', value: 1 },
+      { put: 'f/b', value: 1 },
+      { put: 'other', value: 1 },
+    ])
+    const told: unknown[] = []
+    const following = (async () => {
+      for await (const { put, deleted } of far.follow('f/', ending.signal)) told.push([put.map(({ key, value }) => [key, value]), deleted])
+    })()
+    await vi.waitFor(
+      () =>
+        expect(told).toEqual([
+          [
+            [
+              ['f/a', 1],
+              ['f/b', 1],
+            ],
+            [],
+          ],
+        ]),
+      until,
+    )
+    await near.commit([{ put: 'f/c', value: 1 }])
+    await vi.waitFor(() => expect(told[1]).toEqual([[['f/c', 1]], []]), until)
+    proxy.cut()
+    await near.commit([{ delete: 'f/a' }, { put: 'f/b', value: 2 }])
+    await compact()
+    proxy.heal()
+    await vi.waitFor(() => expect(told[2]).toEqual([[['f/b', 2]], ['f/a']]), until)
+    ending.abort()
+    await following
+    const empty = far.follow('nothing/', AbortSignal.timeout(10_000))[Symbol.asyncIterator]()
+    expect((await empty.next()).value).toMatchObject({ put: [], deleted: [] })
+    await empty.return?.()
+    await Promise.all([near.close(), far.close()])
+  })
+
   it('goes on after etcd was killed and started again', async () => {
     number++
     const store = open()

@@ -238,6 +238,24 @@ it('a store that fails gives nothing away', async () => {
   expect(await driver.status!(id)).toMatchObject({ used: '0', free: '2' })
 })
 
+it('who takes an address reads the pools of its subnet, and no others', async () => {
+  const [low, high] = ['10.1.0.0/24', '10.1.0.0/24'].map((subnet, index) => ({ subnet, ranges: [`10.1.0.${index * 128}/25`] }))
+  const ids: string[] = []
+  for (const request of [low!, high!, { subnet: '10.1.1.0/24' }, { subnet: '10.1.2.0/24' }])
+    ids.push((await driver.requestPool({ space: 'local', owner: 'n', family: 4, ...request })).id)
+  const read: string[] = []
+  const list: Store['list'] = async (prefix, options) => {
+    const found = await store.list(prefix, options)
+    read.push(...found.map(({ key }) => key).filter((key) => key.startsWith('ipam/pool/')))
+    return found
+  }
+  const other = ipam({ store: { ...bound(store), list } })
+  await other.requestAddress({ pool: ids[0]!, owner: 'e', purpose: 'endpoint' })
+  expect(read.sort()).toEqual([`ipam/pool/${ids[0]}`, `ipam/pool/${ids[1]}`].sort())
+  await other.requestAddress({ pool: ids[0]!, owner: 'f', purpose: 'endpoint' })
+  expect(read).toHaveLength(2)
+})
+
 const bound = (inner: Store): Store => ({
   name: inner.name,
   scope: inner.scope,

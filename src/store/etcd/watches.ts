@@ -10,8 +10,10 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
 
 /**
- * All watches of a store on one stream. After a lost connection each goes on with the revision after the last one that
- * it has seen; where etcd has compacted that away, the difference to what there is now stands for what was missed.
+ * All watches of a store on one stream. After a lost connection each goes on from the last revision that it has seen, and
+ * skips that; where etcd has compacted it away, the difference to what there is now stands for what was missed. Not from the
+ * next one: of the revision to which it has compacted, etcd (3.4 and 3.5; etcd-io/etcd#18089) tells what was written and
+ * keeps silent about what was deleted.
  */
 export class Watches {
   readonly #connection: Connection
@@ -100,7 +102,7 @@ export class Watches {
     this.#watchers.delete(watcher.id)
     watcher.id = ++this.#lastId
     this.#watchers.set(watcher.id, watcher)
-    if (this.#stream !== undefined) this.#stream.send(createWatch(watcher.id, watcher.range, watcher.seen + 1))
+    if (this.#stream !== undefined) this.#stream.send(createWatch(watcher.id, watcher.range, watcher.seen))
     else void this.#open()
   }
 
@@ -119,7 +121,7 @@ export class Watches {
       })
       if (this.#closed) return stream.cancel()
       this.#stream = stream
-      for (const watcher of this.#watchers.values()) stream.send(createWatch(watcher.id, watcher.range, watcher.seen + 1))
+      for (const watcher of this.#watchers.values()) stream.send(createWatch(watcher.id, watcher.range, watcher.seen))
     } catch {
       this.#again()
     } finally {
