@@ -14,7 +14,8 @@ export function announce(endpoint: Endpoint, sandbox: Sandbox): void {
   if (interfaceName === undefined) return
   const { count, interval } = network.guardedDriver.announcements(endpoint.view(), network.view())
   const now = (left: number): void => {
-    if (left <= 0 || endpoint.sandbox !== sandbox) return
+    // On its way out, nobody needs to know any more.
+    if (left <= 0 || endpoint.sandbox !== sandbox || endpoint.record.phase !== 'ready' || sandbox.record.phase !== 'ready') return
     core.kernel.announce(sandbox.record.namespace, interfaceName).catch(() => undefined)
     later(left - 1)
   }

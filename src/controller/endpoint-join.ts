@@ -1,6 +1,6 @@
-import { closeSync } from 'node:fs'
 import { CnmError } from '../contracts/errors.js'
 import type { EndpointRecord } from '../contracts/records.js'
+import { canonical } from '../engine/canonical.js'
 import { forgetEndpoints } from './addresses.js'
 import { isNotUndone, quarantine } from './addresses-kept.js'
 import { announce } from './announce.js'
@@ -45,10 +45,8 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
         joining.ports = await core.ports.publish(portOwner(endpoint), joining.wantedPorts, publishingOf(endpoint, joining))
         undo.push(() => core.ports.withdraw(portOwner(endpoint)))
       }
-      const resolver = await prepareResolver(endpoint, joining, sandbox, undo)
       Object.assign(joining, await describeEndpoint(endpoint, joining, sandbox))
-      await save(core, resolver === undefined ? [joining] : [joining, sandbox.record])
-      undo.push(() => save(core, [before]))
+      const resolver = await writeDown(endpoint, joining, sandbox, undo)
       const told = tellOthers(endpoint, joining, undo)
       await core.turns.take()
       await joinInKernel(endpoint, sandbox, joining)
@@ -169,27 +167,32 @@ async function acquireLeases(
   Object.assign(joining, await core.leases.acquire(endpoint, sandbox, joining, undo, signal))
 }
 
-/** A sandbox gets its resolver when it first joins a network with names. */
-async function prepareResolver(
-  endpoint: Endpoint,
-  joining: EndpointRecord,
-  sandbox: Sandbox,
-  undo: Undo,
-): Promise<PreparedResolver | undefined> {
-  const { core, network } = endpoint
-  if (!network.hasNames || sandbox.record.namespace === 'host' || sandbox.record.resolver !== undefined) return undefined
-  const prepared = await core.names.prepare(
-    sandbox,
-    joining.addresses.some(({ family }) => family === 4),
-  )
-  const before = sandbox.record
-  undo.push(async () => {
-    sandbox.record = before
-    for (const fd of [...prepared.sockets.udp, ...prepared.sockets.tcp]) closeSync(fd)
-    await save(core, [before])
-  })
-  sandbox.record = { ...before, resolver: prepared.record }
-  return prepared
+/**
+ * The word that it joins. A sandbox gets its resolver when it first joins a network with names: its sockets are made
+ * meanwhile, on ports that are written down with the rest.
+ */
+async function writeDown(endpoint: Endpoint, joining: EndpointRecord, sandbox: Sandbox, undo: Undo): Promise<PreparedResolver | undefined> {
+  const { core, network, record: before } = endpoint
+  const unserved = sandbox.record
+  if (!network.hasNames || unserved.namespace === 'host' || unserved.resolver !== undefined) {
+    await save(core, [joining])
+    undo.push(() => save(core, [before]))
+    return undefined
+  }
+  const wanted = await core.names.choose(joining.addresses.some(({ family }) => family === 4))
+  sandbox.record = { ...unserved, resolver: wanted }
+  undo.push(() => (sandbox.record = unserved))
+  const [saving, preparing] = await Promise.allSettled([save(core, [joining, sandbox.record]), core.names.prepare(sandbox, wanted)])
+  if (saving.status === 'fulfilled') undo.push(() => save(core, [before, unserved]))
+  if (preparing.status === 'fulfilled') undo.push(() => core.names.takeBack(sandbox, preparing.value))
+  if (saving.status === 'rejected') throw saving.reason as Error
+  if (preparing.status === 'rejected') throw preparing.reason as Error
+  const { value: resolver } = preparing
+  if (canonical(resolver.record) !== canonical(wanted)) {
+    sandbox.record = { ...unserved, resolver: resolver.record }
+    await save(core, [sandbox.record])
+  }
+  return resolver
 }
 
 /** The ports of an endpoint that has left are free again. */

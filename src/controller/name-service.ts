@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { DnsEndpoint, DnsNetwork, DnsResolver, DnsServer, DnsView, ResolvConf, ResolverPorts } from '../../drivers/dns/index.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
@@ -27,6 +28,8 @@ export interface ResolverRecord {
 export interface PreparedResolver {
   record: ResolverRecord
   sockets: { udp: number[]; tcp: number[] }
+  /** They are the resolver's. */
+  served: boolean
 }
 
 /**
@@ -45,15 +48,34 @@ export class NameService {
     this.#core = core
   }
 
-  /** Opens the resolver's sockets in a sandbox, on the ports that it had before if they are free. */
-  async prepare(sandbox: Sandbox, ipv4: boolean): Promise<PreparedResolver> {
+  /** Where the resolver of a sandbox that has none yet is to listen. */
+  async choose(ipv4: boolean): Promise<ResolverRecord> {
     const { dns } = await this.#load()
-    const { namespace, resolver: before } = sandbox.record
-    const four = await dns.openResolverSockets(this.#core.kernel, namespace, 4, before?.ipv4)
-    const sockets = { udp: [four.udp], tcp: [four.tcp] }
-    if (ipv4 && before?.ipv6 === undefined) return { record: { ipv4: four.ports }, sockets }
-    const six = await dns.openResolverSockets(this.#core.kernel, namespace, 6, before?.ipv6)
-    return { record: { ipv4: four.ports, ipv6: six.ports }, sockets: { udp: [four.udp, six.udp], tcp: [four.tcp, six.tcp] } }
+    return { ipv4: dns.chooseResolverPorts(), ...(!ipv4 && { ipv6: dns.chooseResolverPorts() }) }
+  }
+
+  /** Opens the resolver's sockets in a sandbox, on these ports if they are free, else on others. */
+  async prepare({ record: { namespace } }: Sandbox, wanted: ResolverRecord): Promise<PreparedResolver> {
+    const { dns } = await this.#load()
+    const four = await dns.openResolverSockets(this.#core.kernel, namespace, 4, wanted.ipv4)
+    const prepared: PreparedResolver = { record: { ipv4: four.ports }, sockets: { udp: [four.udp], tcp: [four.tcp] }, served: false }
+    if (wanted.ipv6 === undefined) return prepared
+    try {
+      const six = await dns.openResolverSockets(this.#core.kernel, namespace, 6, wanted.ipv6)
+      prepared.record.ipv6 = six.ports
+      prepared.sockets.udp.push(six.udp)
+      prepared.sockets.tcp.push(six.tcp)
+      return prepared
+    } catch (error) {
+      closeAll(prepared)
+      throw error
+    }
+  }
+
+  /** What was prepared is not wanted any more. */
+  async takeBack(sandbox: Sandbox, prepared: PreparedResolver): Promise<void> {
+    if (prepared.served) await this.#resolver!.removeSandbox(sandbox.id)
+    else closeAll(prepared)
   }
 
   /** What must be in the kernel so that programs in the sandbox find the resolver. */
@@ -65,8 +87,10 @@ export class NameService {
   }
 
   /** Serves a sandbox whose redirect is in the kernel; the sockets are the resolver's from now on. */
-  serve(sandbox: Sandbox, { sockets }: PreparedResolver): void {
-    this.#resolver!.addSandbox({ id: sandbox.id, ...sockets, namespace: sandbox.record.namespace, view: this.#view(sandbox) })
+  serve(sandbox: Sandbox, prepared: PreparedResolver): void {
+    const { namespace } = sandbox.record
+    this.#resolver!.addSandbox({ id: sandbox.id, ...prepared.sockets, namespace, view: this.#view(sandbox) })
+    prepared.served = true
   }
 
   /** Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox. */
@@ -164,6 +188,8 @@ export class NameService {
     }
   }
 }
+
+const closeAll = ({ sockets }: PreparedResolver): void => [...sockets.udp, ...sockets.tcp].forEach((fd) => closeSync(fd))
 
 const readHost = async (dns: Dns): Promise<ResolvConf> => dns.parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
 

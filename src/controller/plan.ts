@@ -121,7 +121,8 @@ class NoLeases extends Leases {
 
 /** Says nothing to the resolver, and opens no sockets: their ports are known only when they are open. */
 class SilentNames extends NameService {
-  override prepare: NameService['prepare'] = async () => ({ record: { ipv4: { udp: 0, tcp: 0 } }, sockets: { udp: [], tcp: [] } })
+  override choose: NameService['choose'] = async () => ({ ipv4: { udp: 0, tcp: 0 } })
+  override prepare: NameService['prepare'] = async (_sandbox, record) => ({ record, sockets: { udp: [], tcp: [] }, served: false })
   override serve: NameService['serve'] = async () => undefined
   override changed: NameService['changed'] = async () => undefined
   override changePeers: NameService['changePeers'] = () => undefined

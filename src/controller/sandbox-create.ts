@@ -7,7 +7,10 @@ import { Sandbox } from './sandbox.js'
 import { undoableOrLater } from './undo.js'
 import { validSandbox } from './validation.js'
 
-/** Makes a sandbox with a namespace of its own, or around one that exists. */
+/**
+ * Makes a sandbox with a namespace of its own, or around one that exists. Its record is complete before the kernel is asked:
+ * a start after a crash in between makes the namespace, as it does when one is lost.
+ */
 export async function createSandbox(core: Core, input: SandboxOptions): Promise<Sandbox> {
   await core.turns.take()
   core.alive()
@@ -27,7 +30,7 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
       id,
       name: options.name,
       created: new Date().toISOString(),
-      phase: 'creating',
+      phase: 'ready',
       labels: { ...options.labels },
       namespace,
       owned,
@@ -40,14 +43,11 @@ export async function createSandbox(core: Core, input: SandboxOptions): Promise<
       },
       extraHosts: { ...options.extraHosts },
     }
-    const sandbox = new Sandbox(core, record)
+    const sandbox = new Sandbox(core, record, { isNew: true })
     await save(core, [record])
     undo.push(() => save(core, [], [record]))
     await core.turns.take()
     await core.engine.apply(new Map([[ownerOf(record), sandbox.describe()]]))
-    undo.push(() => core.engine.apply(new Map([[ownerOf(record), undefined]])))
-    sandbox.record = { ...record, phase: 'ready' }
-    await save(core, [sandbox.record])
     core.sandboxes.add(sandbox)
     core.events.emit('sandbox:create', { sandbox })
     return sandbox

@@ -29,7 +29,7 @@ export async function serveAgain(core: Core, at: Place): Promise<void> {
 /** On other ports than before, the redirect changes. */
 async function serve(core: Core, sandbox: Sandbox): Promise<void> {
   const before = sandbox.record
-  const prepared = await core.names.prepare(sandbox, before.resolver!.ipv6 === undefined)
+  const prepared = await core.names.prepare(sandbox, before.resolver!)
   if (canonical(before.resolver) !== canonical(prepared.record)) {
     sandbox.record = { ...before, resolver: prepared.record }
     await save(core, [sandbox.record])
