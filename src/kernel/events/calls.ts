@@ -10,18 +10,22 @@ import { Places } from './places.js'
 import { parseEvent } from './parse.js'
 import { Receiver } from './receive.js'
 import { nameThread } from './thread-name.js'
-import { prepareWakeSocket } from './wake-socket.js'
+import { WakeSocket } from './wake-socket.js'
 
 export interface EventSocketRequest extends SourceRequest {
   /** Also those of other namespaces that have a number. */
   allNamespaces: boolean
   bufferBytes: number
+  /** Port of the socket that wakes whoever asks, see {@link EventCalls.prepareWake}. */
+  wake: number
 }
 
 export interface Drained {
   events: KernelEvent[]
   /** There may be more to read. */
   more: boolean
+  /** There was nothing, and news wake again: until then, whoever asks looks again by himself. */
+  listening: boolean
 }
 
 /** What the kernel thread does for a watch. */
@@ -41,6 +45,7 @@ type Using = <T>(what: string, body: (session: Session) => T) => T
 interface Opened {
   socket: EventSocket
   kinds: Set<KernelEvent['kind']>
+  wake: WakeSocket
 }
 
 /** Messages of one answer: other calls get their turn in between. */
@@ -49,6 +54,7 @@ const LIMIT = 500
 /** The kernel thread's side of all watches of one kernel. */
 export function eventCalls(using: Using): EventCalls & { close(): void } {
   const sockets = new Map<number, Opened>()
+  const wakes = new Map<number, WakeSocket>()
   const places = new Places()
   let receiver: Receiver | undefined
   let last = 0
@@ -60,29 +66,44 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
     return found
   }
   return {
-    prepareWake: (port, allNamespaces) => prepareWakeSocket(port, allNamespaces),
-    openEvents: ({ protocol, groups, kinds, ...options }) => {
+    prepareWake: (port, allNamespaces) => void wakes.set(port, new WakeSocket(port, allNamespaces)),
+    openEvents: ({ protocol, groups, kinds, wake: port, ...options }) => {
       threadName()
+      const wake = wakes.get(port)!
       const socket = using('watch', (session) => session.inside('host', () => new EventSocket(protocol, groups, options)))
-      sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']) })
+      sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']), wake })
       if (protocol === NETLINK_ROUTE) using('watch', (session) => places.learn('host', session))
       return last
     },
     drainEvents: (id) => {
-      const { socket, kinds } = opened(id)
-      receiver ??= new Receiver()
+      const { socket, kinds, wake } = opened(id)
+      const memory = (receiver ??= new Receiver())
       const events: KernelEvent[] = []
-      let count = 0
-      for (const notification of socket.drain(receiver, LIMIT)) {
-        count++
-        if (notification === 'overrun') events.push({ kind: 'overrun' })
-        else events.push(...parseEvent(notification, socket.protocol, places, threadName()))
+      const drain = (): number => {
+        let count = 0
+        for (const notification of socket.drain(memory, LIMIT)) {
+          count++
+          if (notification === 'overrun') events.push({ kind: 'overrun' })
+          else events.push(...parseEvent(notification, socket.protocol, places, threadName()))
+        }
+        return count
       }
-      return { events: events.filter(({ kind }) => kinds.has(kind)), more: count >= LIMIT }
+      wake.listen(false)
+      let count = drain()
+      const listening = count === 0
+      if (listening) {
+        wake.listen(true)
+        // What came before that woke nobody.
+        count = drain()
+      }
+      return { events: events.filter(({ kind }) => kinds.has(kind)), more: count >= LIMIT, listening }
     },
     closeEvents: (id) => {
-      opened(id).socket.close()
+      const { socket, wake } = opened(id)
+      socket.close()
+      wake.close()
       sockets.delete(id)
+      for (const [port, known] of wakes) if (known === wake) wakes.delete(port)
     },
     followNamespace: (at) =>
       using(`follow ${at}`, (session) => {
@@ -92,6 +113,7 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
     unfollowNamespace: (at) => places.unfollow(at),
     close: () => {
       for (const { socket } of sockets.values()) socket.close()
+      for (const wake of wakes.values()) wake.close()
       sockets.clear()
       receiver?.close()
     },

@@ -29,7 +29,7 @@ export class EventSource {
   ) {}
 
   /** @throws CnmError ERR_CNM_ABORTED when it is closed meanwhile */
-  async open(request: EventSocketRequest): Promise<void> {
+  async open(request: Omit<EventSocketRequest, 'wake'>): Promise<void> {
     // Only the socket: the whole package takes 35 ms to load, this part of it 6.
     const { RawNetlinkSocket } = await import('netlink/dist/raw.js')
     this.#checkOpen()
@@ -37,11 +37,12 @@ export class EventSource {
     this.#wake = wake
     wake.unref()
     for (const news of ['message', 'truncatedMessage', 'error'] as const) wake.on(news, () => this.#woken())
-    await this.thread.prepareWake(wake.address().port, request.allNamespaces)
+    const { port } = wake.address()
+    await this.thread.prepareWake(port, request.allNamespaces)
     this.#checkOpen()
     for (const group of request.groups) wake.addMembership(group)
     // Last to join is first to be served: the kernel thread's socket has an event before this one wakes us.
-    const id = await this.thread.openEvents(request)
+    const id = await this.thread.openEvents({ ...request, wake: port })
     this.#id = id
     if (this.#closed) void this.thread.closeEvents(id).catch(() => undefined)
     this.#checkOpen()
@@ -64,26 +65,28 @@ export class EventSource {
     if (!this.#looking && this.#id !== undefined) void this.#look(this.#id, false)
   }
 
-  /** @param again this is the second look: without news, there is no third */
+  /**
+   * Nothing wakes from the first look on; it is looked again after every pause, until there is nothing.
+   * @param again this is the second look: without news, there is no third
+   */
   async #look(id: number, again: boolean): Promise<void> {
     this.#looking = true
     this.#woke = false
     clearTimeout(this.#timer)
+    let [more, listening] = [true, true]
     try {
-      for (let more = true; more && !this.#closed;) {
+      while (more && !this.#closed) {
         const drained = await this.thread.drainEvents(id)
         this.#deliver(drained)
-        ;({ more } = drained)
+        ;({ more, listening } = drained)
       }
     } catch (error) {
       this.#fail(error)
     }
-    if (!this.#closed) this.#timer = setTimeout(() => this.#paused(id, again), PAUSE).unref()
-  }
-
-  #paused(id: number, again: boolean): void {
-    this.#looking = false
-    if (this.#woke) void this.#look(id, false)
+    if (this.#closed) return
+    this.#looking = !listening
+    if (!listening) this.#timer = setTimeout(() => void this.#look(id, false), PAUSE).unref()
+    else if (this.#woke) void this.#look(id, false)
     else if (!again) this.#timer = setTimeout(() => void this.#look(id, true), SECOND_LOOK).unref()
   }
 
