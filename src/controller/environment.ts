@@ -12,9 +12,13 @@ export class SandboxEnvironment {
   readonly #sandbox: Sandbox
   readonly directory: string
   #made: Promise<string> | undefined
+  /** Nothing of it is there. */
+  #absent: boolean
 
-  constructor(sandbox: Sandbox) {
+  /** @param isNew the sandbox is: no controller before this one can have made anything of it */
+  constructor(sandbox: Sandbox, isNew: boolean) {
     this.#sandbox = sandbox
+    this.#absent = isNew
     this.directory = join(RUN_DIRECTORY, sandbox.core.instance, shortId(sandbox.id))
   }
 
@@ -35,11 +39,12 @@ export class SandboxEnvironment {
   }
 
   async drop(): Promise<void> {
-    await this.#sandbox.core.kernel.dropEnvironment(this.directory)
+    if (!this.#absent) await this.#sandbox.core.kernel.dropEnvironment(this.directory)
   }
 
   async #make(): Promise<string> {
     const { core, record } = this.#sandbox
+    this.#absent = false
     await mkdir(this.directory, { recursive: true, mode: 0o700 })
     const hostname = join(this.directory, 'hostname')
     await Promise.all([writeFile(hostname, `${record.hostname}\n`), this.write()])
@@ -64,7 +69,7 @@ export class SandboxEnvironment {
 
   /** Brings the files up to date if a program has had use for them. */
   async refresh(): Promise<void> {
-    if (this.#made !== undefined || existsSync(this.hostsFile)) await this.write()
+    if (this.#made !== undefined || (!this.#absent && existsSync(this.hostsFile))) await this.write()
   }
 }
 

@@ -13,6 +13,7 @@ import { unmountAll } from './sandbox-mounts/unmount.js'
 export async function deleteSandbox(sandbox: Sandbox, _options: OperationOptions): Promise<void> {
   const { core } = sandbox
   core.alive()
+  await core.turns.take()
   await core.serial.run([`sandbox/${sandbox.id}`], async () => {
     const { record } = sandbox
     if (core.sandboxes.find(record.id) !== sandbox) return
@@ -38,11 +39,12 @@ async function removeSandbox(sandbox: Sandbox): Promise<void> {
   if (core.sandboxes.find(record.id) !== sandbox) return
   // Holding the sandbox is enough: whatever changes a joined endpoint waits for its sandbox too.
   const endpoints = sandbox.endpoints
-  await core.names.removeSandbox(sandbox)
+  await core.turns.take()
   await Promise.all(endpoints.map((endpoint) => core.leases.release(endpoint, sandbox)))
   const changes: Changes = new Map([[ownerOf(record), undefined]])
   for (const endpoint of endpoints) changes.set(ownerOf(endpoint.record), undefined)
-  await core.engine.apply(changes)
+  await Promise.all([core.names.removeSandbox(sandbox), core.engine.apply(changes)])
+  await core.turns.take()
   for (const program of sandbox.programs) program.kill('SIGKILL')
   await leaveMounts(sandbox)
   await sandbox.environment.drop()

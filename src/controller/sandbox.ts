@@ -36,9 +36,9 @@ export class Sandbox extends Recorded<SandboxRecord> {
   #dispatcher: FetchDispatcher | undefined
 
   /** @internal */
-  constructor(core: Core, record: SandboxRecord) {
+  constructor(core: Core, record: SandboxRecord, { isNew = false } = {}) {
     super(core, record)
-    this.environment = new SandboxEnvironment(this)
+    this.environment = new SandboxEnvironment(this, isNew)
   }
 
   get hostname(): string {

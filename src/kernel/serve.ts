@@ -9,8 +9,8 @@ import { Faults } from './transaction/faults.js'
 import { Resources } from './transaction/resources.js'
 import { toWire } from './wire.js'
 
-/** Whatever happens, events are read and namespaces followed: removals that wait for company go on waiting. */
-const LETS_WAIT = new Set<string>(['drainEvents', 'followNamespace', 'unfollowNamespace'])
+/** What has nothing to do with removals that wait for company: they go on waiting. */
+const LETS_WAIT = new Set<string>(['announce', 'drainEvents', 'dropEnvironment', 'followNamespace', 'unfollowNamespace'])
 
 /** Takes requests and answers them in order. Everything that blocks or needs privileges happens in here. */
 export function serve(port: MessagePort, { fault }: ThreadOptions, guard: ExitGuard): void {

@@ -125,9 +125,12 @@ export class LmdbCommits {
 
   /** Tells what is known by now, up to the first commit of which nothing is known. */
   #settle(): void {
-    if (this.#pending.length > 0) this.#database.refresh()
+    if (this.#pending.length === 0) return
+    this.#database.refresh()
+    let counter: number | undefined
+    const reached = (): number => (counter ??= this.#counter())
     for (let pending = this.#pending[0]; pending !== undefined; pending = this.#pending[0]) {
-      if (pending.outcome === 'unknown') this.#look(pending)
+      if (pending.outcome === 'unknown') this.#look(pending, reached)
       if (pending.outcome === 'unknown') return
       this.#pending.shift()
       if (pending.outcome === 'made') pending.listener.made(pending.version)
@@ -136,9 +139,9 @@ export class LmdbCommits {
   }
 
   /** Looks what can be seen. Without a mark its turn may have been somebody else's: lmdb's promises say more, later. */
-  #look(pending: Pending): void {
+  #look(pending: Pending, reached: () => number): void {
     try {
-      if (pending.version > this.#counter()) return
+      if (pending.version > reached()) return
       const mark = this.#database.read(markKey(pending.version))
       if (mark?.text === pending.mark) pending.outcome = 'made'
       else if (mark === undefined || mark.version <= pending.version) {
