@@ -3,7 +3,6 @@ import { CnmError } from '../contracts/errors.js'
 import { abortable } from './core.js'
 import type { OperationOptions } from './options.js'
 import type { Sandbox } from './sandbox.js'
-import { askResolver } from './stub-resolver.js'
 
 /** Addresses of a name as programs in the sandbox get them: its hosts file first, then its resolver. */
 export async function resolveIn(sandbox: Sandbox, name: string, { signal }: OperationOptions): Promise<string[]> {
@@ -21,7 +20,11 @@ export async function resolveIn(sandbox: Sandbox, name: string, { signal }: Oper
 }
 
 async function ask(sandbox: Sandbox, name: string, signal?: AbortSignal): Promise<string[]> {
-  if (sandbox.record.resolver !== undefined) return askResolver(sandbox, name, signal)
+  if (sandbox.record.resolver !== undefined) {
+    // Its codec is half of what importing the package would take.
+    const { askResolver } = await import('./stub-resolver.js')
+    return askResolver(sandbox, name, signal)
+  }
   if (sandbox.record.namespace !== 'host') return []
   const found = await lookup(name, { all: true }).catch(() => [])
   return found.map(({ address }) => address)
