@@ -132,11 +132,13 @@ export class GuardedDriver {
     await this.#hook('afterDelete', async (limit) => this.#driver.afterDelete?.(network, limit))
   }
   async beforeJoin(endpoint: EndpointView, network: NetworkView, host: HostFacts, signal?: AbortSignal): Promise<JsonValue | undefined> {
-    const result = await this.#hook('beforeJoin', async (limit) => this.#driver.beforeJoin?.(endpoint, network, host, limit), signal)
+    if (this.#driver.beforeJoin === undefined) return undefined
+    const result = await this.#hook('beforeJoin', async (limit) => this.#driver.beforeJoin!(endpoint, network, host, limit), signal)
     return result ?? undefined
   }
   async afterLeave(endpoint: EndpointView, network: NetworkView): Promise<void> {
-    await this.#hook('afterLeave', async (limit) => this.#driver.afterLeave?.(endpoint, network, limit))
+    if (this.#driver.afterLeave === undefined) return
+    await this.#hook('afterLeave', async (limit) => this.#driver.afterLeave!(endpoint, network, limit))
   }
 
   #call<T>(what: string, body: () => T): T {

@@ -1,8 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { CnmError } from '../contracts/errors.js'
 
-/** 64 hex digits, as users of container engines know ids. */
-export const newId = (): string => randomBytes(32).toString('hex')
+/**
+ * 64 hex digits, as users of container engines know ids: out of the random parts of UUIDs, for which Node.js keeps random
+ * numbers in stock. Asking for new ones takes 40 microseconds.
+ */
+export const newId = (): string => [randomDigits(), randomDigits(), randomDigits()].join('').slice(0, 64)
+
+/** 24 hex digits: of version 4, the third and the fourth part are not all random. */
+function randomDigits(): string {
+  const uuid = randomUUID()
+  return `${uuid.slice(0, 8)}${uuid.slice(9, 13)}${uuid.slice(24)}`
+}
 
 export const shortId = (id: string): string => id.slice(0, 12)
 

@@ -88,6 +88,7 @@ function namesOf(object: KernelObject): string[] {
 const reversed = <T>(list: T[]): T[] => list.reverse()
 
 function sorted(operations: Operation[]): Operation[] {
+  if (operations.length < 2) return operations
   const made = new Set(operations.flatMap(linksMade))
   const byRank = operations.map((operation) => ({ operation, rank: rank(operation, made) })).sort((a, b) => a.rank - b.rank)
   return afterDependencies(byRank.map(({ operation }) => operation))

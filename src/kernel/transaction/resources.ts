@@ -4,6 +4,9 @@ import { Namespaces } from '../namespaces.js'
 import type { NetlinkSocket } from '../netlink/socket.js'
 import { SpareMemory } from '../netlink/spare-memory.js'
 
+/** The kernel is done with what was deleted from nf_tables after a grace period or two. */
+const LATELY_MS = 200
+
 /** What the kernel thread keeps from its start to its end. Made on the thread, in the namespace that is to be its home. */
 export class Resources {
   readonly namespaces = new Namespaces()
@@ -12,6 +15,15 @@ export class Resources {
   readonly homeIndexes = sharedIndexes()
   readonly folders = new NamespaceFolders()
   readonly memory = new SpareMemory()
+  #rulesRemoved = -Infinity
+
+  /** Something is deleted from nf_tables now, or may be. */
+  noteRemovedRules(): void {
+    this.#rulesRemoved = performance.now()
+  }
+  get removedRulesLately(): boolean {
+    return performance.now() - this.#rulesRemoved < LATELY_MS
+  }
 
   close(): void {
     for (const socket of this.homeSockets.values()) socket.close()

@@ -143,7 +143,7 @@ export class Session implements TransactionContext {
   close(): void {
     for (const site of this.#byKey.values()) {
       if (this.#isHome(site)) continue
-      for (const [protocol, socket] of site.sockets) closeSocket(protocol, socket)
+      for (const [protocol, socket] of site.sockets) this.#closeSocket(protocol, socket)
       sys.close(site.namespace.fd)
     }
     this.#byKey.clear()
@@ -152,6 +152,12 @@ export class Session implements TransactionContext {
 
   #isHome(site: Site): boolean {
     return site.sockets === this.resources.homeSockets
+  }
+
+  /** Closing a socket of nf_tables waits 14-20 ms for the kernel when something was deleted before: not on this thread. */
+  #closeSocket(protocol: number, socket: NetlinkSocket): void {
+    if (protocol === NETLINK_NETFILTER && this.resources.removedRulesLately) socket.close((fd) => closeLater(fd, ignoreResult))
+    else socket.close()
   }
 
   #remember(at: Place, site: Site): Site {
@@ -177,12 +183,6 @@ export class Refused extends sys.SystemCallError {
   ) {
     super('netlink', errno)
   }
-}
-
-/** Closing a socket after it deleted something from nf_tables waits 14-20 ms for the kernel: not on this thread. */
-function closeSocket(protocol: number, socket: NetlinkSocket): void {
-  if (protocol === NETLINK_NETFILTER) socket.close((fd) => closeLater(fd, ignoreResult))
-  else socket.close()
 }
 
 function ignoreResult(): void {

@@ -54,6 +54,7 @@ export class Transaction {
 
   /** Undoes everything. @returns the error, with what could not be undone as its cause */
   fail(error: CnmError): CnmError {
+    this.session.resources.noteRemovedRules()
     const steps = this.#steps.filter(({ applied }) => applied).reverse()
     return withUndoFailures(
       error,
@@ -107,6 +108,7 @@ export class Transaction {
   #handle(step: Step): void {
     const { operation, index } = step
     const object = objectOf(operation)
+    if (mayRemoveRules(operation)) this.session.resources.noteRemovedRules()
     const handler = handlerOf(object.kind)
     const before = this.#prepareUndo(step, object)
     // Reading what was there may have sent what waited; from here on, messages are this operation's.
@@ -152,3 +154,6 @@ export class Transaction {
     this.#made.add(object)
   }
 }
+
+const mayRemoveRules = (operation: Operation): boolean =>
+  objectOf(operation).kind.startsWith('nft-') && (operation.do !== 'create' || operation.replace === true)
