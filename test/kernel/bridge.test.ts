@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { bridge } from '../../drivers/bridge/index.js'
-import { leftBehind, takeCensus, type Census } from '../census.js'
-import { bare, DriverWorld, INSTANCE, sh, succeeds } from '../drivers/world.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eachLeavesNothing, openBridgeWorld } from '../drivers/bridge-world.js'
+import { bare, type DriverWorld, INSTANCE, sh, succeeds } from '../drivers/world.js'
 import { needs, needsPrivileges } from '../tools.js'
 
 interface Link {
@@ -29,22 +28,10 @@ const prefixes = ({ addr_info }: Link): string[] => addr_info.map(({ local, pref
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'tcpdump'))('bridge networks', () => {
   let world: DriverWorld
-  let before: Census
-
   beforeAll(async () => {
-    world = await DriverWorld.open(bridge())
-    // Forwarding stays on, as documented, and the first named namespace makes its folder a mount.
-    await world.join('first', await world.network())
-    await world.clear()
+    world = await openBridgeWorld()
   })
-  beforeEach(async () => {
-    before = await takeCensus()
-  })
-  afterEach(async () => {
-    await world.clear()
-    expect(await leftBehind(before)).toEqual([])
-  })
-  afterAll(() => world[Symbol.asyncDispose]())
+  eachLeavesNothing(() => world)
 
   it('connect their endpoints with one another and with the host, in both families', async () => {
     const network = await world.network()

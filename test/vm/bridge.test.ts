@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { bridge } from '../../drivers/bridge/index.js'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { probe } from '../../src/kernel/probe/index.js'
-import { leftBehind, takeCensus, type Census } from '../census.js'
-import { bare, DriverWorld, sh, succeeds, type Member } from '../drivers/world.js'
+import { eachLeavesNothing, openBridgeWorld } from '../drivers/bridge-world.js'
+import { bare, type DriverWorld, sh, succeeds, type Member } from '../drivers/world.js'
 import { needs, needsPrivileges, skipping } from '../tools.js'
 
 const { features } = probe(['bridge-vlan-filtering', 'link-vlan', 'link-vrf'])
@@ -29,22 +28,12 @@ const portOf = (member: Member): string => `veth${member.view.id.slice(0, 11)}`
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'bridge', 'ping'))('bridge networks on a kernel that has everything', () => {
   let world: DriverWorld
-  let before: Census
   beforeAll(async () => {
-    world = await DriverWorld.open(bridge())
-    await world.join('first', await world.network())
-    await world.clear()
+    world = await openBridgeWorld()
     // With the first VRF the kernel adds a rule for all of them, and keeps it.
     if (features['link-vrf'].available) sh('host', 'sh', '-ec', 'ip link add red type vrf table 100\nip link delete red')
   })
-  beforeEach(async () => {
-    before = await takeCensus()
-  })
-  afterEach(async () => {
-    await world.clear()
-    expect(await leftBehind(before)).toEqual([])
-  })
-  afterAll(() => world[Symbol.asyncDispose]())
+  eachLeavesNothing(() => world)
 
   describe.skipIf(lacks('bridge-vlan-filtering'))('VLANs', () => {
     it('keep endpoints of one bridge apart; the host is in the network’s', async () => {

@@ -7,11 +7,10 @@ import { Controller } from 'libcnm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../kernel/until.js'
 import { needs, needsPrivileges } from '../tools.js'
-
-const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
-const sh = (script: string): string => run('sh', '-c', script)
+import { makeServerPlace, removeServerPlace, run, sh } from './server-namespace.js'
 
 const SERVER = 'smb-server'
+const PLACE = { name: SERVER, link: 'smb0', network: '10.78.0' }
 const ADDRESS = '10.78.0.2'
 const PASSWORD = 'open-sesame-42'
 /** Of the port 445, in /proc/net/tcp. */
@@ -30,13 +29,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'smbd', 'smbpasswd'))('volumes 
 
   beforeAll(async () => {
     sh('modprobe cifs; true')
-    run('ip', 'netns', 'add', SERVER)
-    run('ip', 'link', 'add', 'smb0', 'type', 'veth', 'peer', 'name', 'smb1', 'netns', SERVER)
-    run('ip', 'address', 'add', '10.78.0.1/24', 'dev', 'smb0')
-    run('ip', '-n', SERVER, 'address', 'add', `${ADDRESS}/24`, 'dev', 'smb1')
-    run('ip', 'link', 'set', 'smb0', 'up')
-    run('ip', '-n', SERVER, 'link', 'set', 'smb1', 'up')
-    run('ip', '-n', SERVER, 'link', 'set', 'lo', 'up')
+    makeServerPlace(PLACE)
     const own = join(folder, 'samba')
     for (const path of [data, own]) mkdirSync(path)
     const folders = ['private dir', 'lock directory', 'state directory', 'cache directory', 'pid directory', 'ncalrpc dir']
@@ -66,7 +59,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'smbd', 'smbpasswd'))('volumes 
       sh(`ip netns pids ${SERVER} | xargs -r kill -9`)
       await gone
     }
-    sh(`ip link del smb0; ip netns del ${SERVER}; true`)
+    removeServerPlace(PLACE)
     rmSync(folder, { recursive: true, force: true })
   })
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import { Controller } from 'libcnm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { needs, needsPrivileges } from '../tools.js'
-
-const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
-const sh = (script: string): string => run('sh', '-c', script)
+import { makeServerPlace, removeServerPlace, run, sh } from './server-namespace.js'
 
 const SERVER = 'nfs-server'
+const PLACE = { name: SERVER, link: 'nfs0', network: '10.77.0' }
 const ADDRESS = '10.77.0.2'
 /** In a mount namespace of its own, which `ip netns exec` makes. */
 const START = `
@@ -31,13 +30,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'rpc.nfsd', 'exportfs', 'rpc.mo
 
   beforeAll(async () => {
     sh('modprobe nfsd; modprobe nfsv4; true')
-    run('ip', 'netns', 'add', SERVER)
-    run('ip', 'link', 'add', 'nfs0', 'type', 'veth', 'peer', 'name', 'nfs1', 'netns', SERVER)
-    run('ip', 'address', 'add', '10.77.0.1/24', 'dev', 'nfs0')
-    run('ip', '-n', SERVER, 'address', 'add', `${ADDRESS}/24`, 'dev', 'nfs1')
-    run('ip', 'link', 'set', 'nfs0', 'up')
-    run('ip', '-n', SERVER, 'link', 'set', 'nfs1', 'up')
-    run('ip', '-n', SERVER, 'link', 'set', 'lo', 'up')
+    makeServerPlace(PLACE)
     mkdirSync(data)
     run('mount', '-t', 'tmpfs', 'nfs-data', data)
     mkdirSync('/run/nfs-etc')
@@ -53,7 +46,8 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'rpc.nfsd', 'exportfs', 'rpc.mo
     await controller?.close()
     server?.kill('SIGKILL')
     sh(`ip netns exec ${SERVER} rpc.nfsd 0; true`)
-    sh(`umount ${data}; ip link del nfs0; ip netns del ${SERVER}; true`)
+    sh(`umount ${data}; true`)
+    removeServerPlace(PLACE)
     rmSync(folder, { recursive: true, force: true })
   })
 
