@@ -98,8 +98,10 @@ describe.skipIf(needsRealRoot() ?? needs('ip', 'etcd', 'etcdctl', 'nsenter'))('a
     await expect
       .poll(() => reasons(a), PATIENCE)
       .toContainEqual(expect.stringMatching(/job had the write lease, which job on host2 has now/))
-    await expect(mount(a, 'other')).rejects.toMatchObject({ code: 'ERR_CNM_VOLUME_IN_USE' })
+    for (const readOnly of [false, true])
+      await expect(mount(a, 'other', { readOnly })).rejects.toMatchObject({ code: 'ERR_CNM_VOLUME_IN_USE' })
     await unmount(a, 'job')
+    await mount(a, 'other', { readOnly: true })
     expect(await leases()).toMatch(/data$/)
     expect(await reasons(a)).toEqual([])
   })

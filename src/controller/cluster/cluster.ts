@@ -72,6 +72,11 @@ export class Cluster {
     return this.#inTouch
   }
 
+  /** Whether a host that is known has given no sign of life for its lease and the grace, as far as this one is in touch itself. */
+  isDown(node: string): boolean {
+    return this.#inTouch && this.nodes.list().some(({ name, state }) => name === node && state === 'down')
+  }
+
   /**
    * Joins the cluster. When it cannot be reached within some seconds, that goes on in the background.
    * @throws CnmError ERR_CNM_NODE_EXISTS when another host has the name

@@ -2,7 +2,7 @@ import type { SandboxMountRecord } from '../../contracts/records.js'
 import type { MountRequest } from '../../kernel/index.js'
 import type { Core } from '../core.js'
 import type { Sandbox } from '../sandbox.js'
-import { mountAgain } from '../volumes/mount-again.js'
+import { mountStorage } from '../volumes/mount-storage.js'
 import { mountsOf, pointUser } from './records.js'
 
 /** Mounts for the programs of a sandbox what one of its records says. */
@@ -33,7 +33,7 @@ async function requestFor(sandbox: Sandbox, mount: SandboxMountRecord, environme
 /** The volume is leased, so it has been mounted, or is now. */
 async function volumePath(core: Core, id: string): Promise<string> {
   const volume = core.volumes.collection.get(id)
-  return core.serial.run([`volume/${id}`], async () => mountAgain(volume))
+  return core.serial.run([`volume/${id}`], async () => mountStorage(volume))
 }
 
 /** What should be mounted in an environment and is not: all of it, if the environment is new. */

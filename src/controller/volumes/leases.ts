@@ -4,6 +4,7 @@ import type { VolumeLeaseRecord, VolumeRecord } from '../../contracts/volume-rec
 import { undoable, type Undo } from '../undo.js'
 import { settleAccess } from './access.js'
 import { undoFilling } from './copy-up.js'
+import { mountStorage } from './mount-storage.js'
 import { dropView } from './read-only-view.js'
 import { leaseKey, putLease, putVolume } from './records.js'
 import type { Volume } from './volume.js'
@@ -59,8 +60,7 @@ async function mountFirst(volume: Volume, consumer: string, signal: AbortSignal 
       await guardedDriver.unmount(volume.guarded())
     })
   }
-  volume.mountpoint = await guardedDriver.mount(volume.guarded(), signal)
-  return volume.mountpoint
+  return mountStorage(volume, signal)
 }
 
 const freshLease = (volume: Volume, consumer: string): VolumeLeaseRecord => ({

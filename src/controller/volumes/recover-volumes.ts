@@ -5,7 +5,7 @@ import { readRecord } from '../schema.js'
 import { removeVolume } from './delete.js'
 import { isInternal } from './internal-use.js'
 import { endLease } from './leases.js'
-import { mountAgain } from './mount-again.js'
+import { mountStorage } from './mount-storage.js'
 import { removeView, viewPath } from './read-only-view.js'
 import { describeConsumer } from './users.js'
 import { Volume } from './volume.js'
@@ -76,7 +76,7 @@ async function settleWriter(volume: Volume): Promise<void> {
 /** The store of write leases that hosts share may not be reachable; what is mounted already stays. */
 async function reachAgain(volume: Volume): Promise<void> {
   if (isShared(volume)) await settleWriter(volume)
-  if (volume.leases.size > 0) await mountAgain(volume)
+  if (volume.leases.size > 0) await mountStorage(volume)
 }
 
 /** The cluster can be reached: who writes is agreed on, and what could not be mounted before is. */

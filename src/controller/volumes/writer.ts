@@ -72,7 +72,7 @@ export async function readWriter(volume: Volume): Promise<{ record: VolumeWriter
 
 /** Whether nothing has been heard of the holder's host for as long as the cluster has agreed on. */
 export const isDown = (volume: Volume, { node }: VolumeWriterRecord): boolean =>
-  node !== volume.core.volumes.node && volume.core.cluster?.nodes.state(node) === 'down'
+  node !== volume.core.volumes.node && volume.core.cluster?.isDown(node) === true
 
 /** Frees what consumers on a host hold that will not come back. */
 export async function releaseWritersOf(store: Store, node: string): Promise<void> {
