@@ -94,14 +94,15 @@ function present(leftovers: readonly KernelObject[], actual: ReadonlyMap<Identit
 }
 
 /**
- * A link without an alias may be ours all the same: one that is made from one namespace into another has none for a moment,
- * in which the process may die. It is known by its type and its MAC; inside a sandbox its type will do.
+ * A link without our alias may be ours all the same: one that is made from one namespace into another has none for a moment,
+ * in which the process may die, and people give aliases too. It is known by its type and its MAC; inside a sandbox its type
+ * will do, where there is no alias.
  */
 function isForeign(wanted: KernelObject, found: KernelObject | undefined, instance: string): boolean {
   if (wanted.kind !== 'link' || found?.kind !== 'link' || wanted.type === 'existing') return false
   if (found.alias?.startsWith(`libcnm:${instance}:`) || (found.alias !== undefined && found.alias === wanted.alias)) return false
-  if (found.alias !== undefined || found.type !== wanted.type) return true
-  return wanted.mac === undefined ? wanted.at === 'host' : found.mac !== wanted.mac
+  if (found.type !== wanted.type || found.alias?.startsWith('libcnm:')) return true
+  return wanted.mac === undefined ? wanted.at === 'host' || found.alias !== undefined : found.mac !== wanted.mac
 }
 
 /** A listing has the digest of a key. */

@@ -91,6 +91,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft', 'ping', 'bridge'))('drif
     await repaired(() => sh('ip', '-n', nameOf(a), 'link', 'set', 'eth0', 'down'), /link eth0|route/)
     expect(JSON.parse(sh('ip', '-n', nameOf(a), '-j', 'route', 'show', 'default'))).toHaveLength(1)
   })
+  it('alias of the bridge, of a veth, or none', async () => {
+    await repaired(() => sh('ip', 'link', 'set', bridgeOf(network), 'alias', 'mine'), /link br-/)
+    await repaired(() => sh('ip', 'link', 'set', vethOf(ea), 'alias', ''), /link veth/)
+  })
   it('MTU', () => repaired(() => sh('ip', 'link', 'set', bridgeOf(network), 'mtu', '1280'), /link/))
   it('addresses of host and sandbox', async () => {
     await repaired(

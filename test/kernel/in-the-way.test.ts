@@ -63,7 +63,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'bridge'))('what the ke
       const theirs = linkText(name)
 
       await open()
-      expect(await onTwo()).toBe(true)
+      await expect.poll(onTwo, PATIENCE).toBe(true)
       expect(await onOne()).toBe(false)
       expect((await controller.check()).find(({ object }) => object === `host link ${name}`)).toMatchObject({
         problem: 'foreign',
@@ -116,7 +116,7 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'ping', 'bridge'))('what the ke
       if (reboot) for (const sandbox of controller.sandboxes.list()) sh('host', 'ip', 'netns', 'del', at(sandbox))
 
       await open()
-      expect(await onOther()).toBe(true)
+      await expect.poll(onOther, PATIENCE).toBe(true)
       const { health, reasons } = await controller.status()
       expect([health, reasons.some((reason) => reason.includes('link eth1: missing'))]).toEqual(['degraded', true])
       await expect.poll(() => warnings.join('\n'), PATIENCE).toMatch(/network lan: .*own0/)

@@ -34,7 +34,9 @@ describe('a link that has the name of ours', () => {
   it.each<[string, LinkObject, object, 'ours' | 'foreign']>([
     ['with our alias', macvlan('host'), { alias: 'libcnm:cnm:endpoint/2' }, 'ours'],
     ['with the alias of another instance', macvlan('host'), { alias: 'libcnm:cnm2:endpoint/1' }, 'foreign'],
-    ['with another alias', macvlan(SANDBOX), { alias: 'uplink' }, 'foreign'],
+    ['with the alias of another instance, and with our MAC', macvlan(SANDBOX), { alias: 'libcnm:cnm2:endpoint/1' }, 'foreign'],
+    ['with another alias, and with our MAC', macvlan('host'), { alias: 'uplink' }, 'ours'],
+    ['with another alias, where links have no MAC of their own', ipvlan(SANDBOX), { alias: 'uplink' }, 'foreign'],
     ['without one, and with our MAC, as a process leaves it that dies while it makes one', macvlan(SANDBOX), {}, 'ours'],
     ['without one, and with another MAC', macvlan(SANDBOX), { mac: OTHER_MAC }, 'foreign'],
     ['without one, and of another type', macvlan('host'), { type: 'veth' }, 'foreign'],
