@@ -10,8 +10,9 @@ import type { Host } from '../../test/hosts/host.js'
 import { HandMade } from './hand-made.js'
 
 const JOINS = Number(process.argv[2] ?? 100)
-const ROUNDS = Number(process.argv[3] ?? 15)
-const SECONDS = 2
+const ROUNDS = Number(process.argv[3] ?? 200)
+/** Of one round: short, so that both meet the same machine. */
+const MEGABYTES = 200
 
 /** Milliseconds on the clock that all processes of the machine share. */
 const now = (host: Host): Promise<number> => host.run(() => Number(process.hrtime.bigint()) / 1e6)
@@ -110,7 +111,7 @@ async function throughput(server: { host: Host; netns: string; address: string }
   const listening = spawn('nsenter', inside(server, 'iperf3', '-s', '-1', '--forceflush'), { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(listening.stdout, 'data')
   const ended = once(listening, 'exit')
-  const asking = spawn('nsenter', inside(client, 'iperf3', '-c', server.address, '-t', String(SECONDS), '-J'), {
+  const asking = spawn('nsenter', inside(client, 'iperf3', '-c', server.address, '-n', `${MEGABYTES}M`, '-J'), {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
@@ -136,6 +137,6 @@ for (let round = 0; round < ROUNDS; round++) {
   made.push(results.get(theirs)!)
   ratios.push(results.get(ours)! / results.get(theirs)!)
 }
-console.log(`iperf3, ${ROUNDS} rounds of ${SECONDS} s each, in turns: medians`)
+console.log(`iperf3, ${ROUNDS} rounds of ${MEGABYTES} MB each, in turns: medians`)
 console.log(`  libcnm ${median(mine).toFixed(0)} Mbit/s, by hand ${median(made).toFixed(0)} Mbit/s`)
 console.log(`  ratio of the medians ${(median(mine) / median(made)).toFixed(3)}, median of the ratios ${median(ratios).toFixed(3)}`)

@@ -75,8 +75,9 @@ const networksOf = (host: number): number[] => [
   ...(SPANNING ? [spanning] : []),
 ]
 
-let [up, shown, heard] = [0, 0, new Map<number, number>()]
+let [up, shown, late, heard] = [0, 0, 0, new Map<number, number>()]
 const told = {
+  late: () => void late++,
   nodeUp: () => void up++,
   peers: (change: number) => void (shown += change),
   heard: (network: number) => void heard.set(network, (heard.get(network) ?? 0) + 1),
@@ -122,6 +123,7 @@ line(
 const addresses = new Set<string>()
 for (const pool of pools) for (const lease of (await adminIpam.leases?.(pool)) ?? []) addresses.add(lease.address)
 if (addresses.size !== count) throw new Error(`${count} endpoints have ${addresses.size} addresses`)
+line('answers that came too late', String(late))
 line('no address twice', `${addresses.size} addresses`)
 
 /** One endpoint more on a network: until every host on it knows, and what everybody together was told for it. */

@@ -1,6 +1,6 @@
 import { ipam } from '../../drivers/ipam/index.js'
 import type { ClusterStore, IpamDriver } from '../../src/contracts/index.js'
-import { follow } from '../../src/controller/cluster/follow.js'
+import { follow, isUnreachable } from '../../src/controller/cluster/follow.js'
 import { Nodes } from '../../src/controller/cluster/nodes.js'
 import { Peers } from '../../src/controller/cluster/peers.js'
 import {
@@ -28,6 +28,8 @@ export interface Told {
   nodeUp(): void
   /** It shows so many endpoints of others more, or fewer. */
   peers(change: number): void
+  /** Something was not answered in time. */
+  late(): void
   /** An event about endpoints on a network. */
   heard(network: number): void
 }
@@ -113,14 +115,38 @@ export class SimulatedHost {
       services: [],
     }
     const key = endpointKey(networkId(network), endpoint)
-    await store.commit([
-      { put: key, value: record, expect: 'absent' },
-      { put: endpointNameKey(networkId(network), record.name), value: endpoint, expect: 'absent' },
-      { put: ownedKey(name) + endpoint, value: networkId(network) },
-    ])
-    const { address } = await this.#ipam.requestAddress({ pool, owner: endpoint, purpose: 'endpoint' })
+    await this.#done(
+      () =>
+        store.commit([
+          { put: key, value: record, expect: 'absent' },
+          { put: endpointNameKey(networkId(network), record.name), value: endpoint, expect: 'absent' },
+          { put: ownedKey(name) + endpoint, value: networkId(network) },
+        ]),
+      () => store.get(key),
+    )
+    const { address } = await this.#done(
+      () => this.#ipam.requestAddress({ pool, owner: endpoint, purpose: 'endpoint' }),
+      async () => (await this.#ipam.leases!(pool)).find(({ owner }) => owner === endpoint),
+    )
     const names = [record.name, endpoint.slice(0, 12)]
-    await store.commit([{ put: key, value: { ...record, joined: true, addresses: [{ address, family: 4 }], names } }])
+    await this.#done(
+      () => store.commit([{ put: key, value: { ...record, joined: true, addresses: [{ address, family: 4 }], names } }]),
+      async () => undefined,
+    )
+  }
+
+  /** Where etcd was late it is looked whether it was done all the same; else it is done again. */
+  async #done<T>(work: () => Promise<T>, found: () => Promise<T | undefined | object>): Promise<T> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isUnreachable(error)) throw error
+        this.#told.late()
+        const already = await found()
+        if (already !== undefined) return already as T
+      }
+    }
   }
 
   async close(): Promise<void> {

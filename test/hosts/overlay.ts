@@ -1,5 +1,5 @@
 import { expect, vi } from 'vitest'
-import type { TestCluster } from './cluster.js'
+import { TestCluster } from './cluster.js'
 import type { Host } from './host.js'
 
 export const until = { timeout: 60_000, interval: 100 }
@@ -62,6 +62,47 @@ export const shows = (host: Host, peers: readonly { mac: string; address: string
       }),
     until,
   )
+
+/** Sends a megabyte from sandbox `one` on a host to sandbox `two` on another. Returns how many bytes arrived. */
+export async function transfer(from: Host, to: Host, address: string): Promise<number> {
+  await to.run(async ({ controller }) => {
+    const net = process.getBuiltinModule('node:net')
+    const scope = globalThis as { got?: Promise<number> }
+    const server = await controller.sandboxes.get('two').listen(net.createServer(), { port: 7001 })
+    scope.got = new Promise((resolve) =>
+      server.once('connection', (socket) => {
+        let bytes = 0
+        socket.on('data', (chunk: Buffer) => (bytes += chunk.length))
+        socket.on('end', () => {
+          socket.end()
+          server.close()
+          resolve(bytes)
+        })
+      }),
+    )
+  })
+  await from.run(async ({ controller }, address: string) => {
+    const socket = await controller.sandboxes.get('one').dial({ host: address, port: 7001 })
+    await new Promise<void>((resolve, reject) => {
+      socket.on('error', reject)
+      socket.on('close', () => resolve())
+      socket.resume()
+      socket.end(Buffer.alloc(1_000_000))
+    })
+  }, address)
+  return to.run(() => (globalThis as { got?: Promise<number> }).got!)
+}
+
+/** Two hosts, a network on both, and a sandbox `one` on the first and `two` on the second. */
+export async function twoHosts(): Promise<{ cluster: TestCluster; a: Host; b: Host; one: Joined; two: Joined }> {
+  const cluster = await TestCluster.make()
+  const [a, b] = cluster.hosts as [Host, Host]
+  await a.run(async ({ controller }) => {
+    await controller.createNetwork({ name: 'blue', driver: 'overlay', internal: true })
+  })
+  await known(b, 'blue')
+  return { cluster, a, b, one: await join(a, 'blue', 'one'), two: await join(b, 'blue', 'two') }
+}
 
 interface Endpoint {
   node: string

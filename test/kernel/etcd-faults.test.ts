@@ -51,9 +51,11 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     await run('etcdctl', ['--endpoints', server.endpoint, 'compact', String(revision)], { env: { ...process.env, ETCDCTL_API: '3' } })
   }
 
+  const proxied = (): ReturnType<typeof tcpProxy> => tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+
   it.each(['without', 'with'])('a watch that was cut off ends equal to the store, %s compaction meanwhile', async (compaction) => {
     number++
-    await using proxy = await tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+    await using proxy = await proxied()
     const near = open()
     const far = open(`http://127.0.0.1:${proxy.port}`)
     const ending = new AbortController()
@@ -90,7 +92,7 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
 
   it('a prefix that is followed is told whole first, and then as it changes, also after compaction', async () => {
     number++
-    await using proxy = await tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+    await using proxy = await proxied()
     const near = open()
     const far = open(`http://127.0.0.1:${proxy.port}`)
     const ending = new AbortController()
@@ -152,7 +154,7 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
 
   it('a held record outlives its holder for as long as was said, and is put again after a lapse', async () => {
     number++
-    await using proxy = await tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+    await using proxy = await proxied()
     const near = open()
     const far = open(`http://127.0.0.1:${proxy.port}`)
     const ending = new AbortController()

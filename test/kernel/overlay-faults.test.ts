@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { inRouter, TestCluster } from '../hosts/cluster.js'
+import type { TestCluster } from '../hosts/cluster.js'
+import { inRouter } from '../hosts/cluster.js'
 import type { Host } from '../hosts/host.js'
-import { equalToCluster, inNetwork, join, known, ping, reaches, remove, shows, until, type Joined } from '../hosts/overlay.js'
+import { equalToCluster, inNetwork, join, ping, reaches, remove, shows, twoHosts, until, type Joined } from '../hosts/overlay.js'
 import { needs, needsPrivileges } from '../tools.js'
 
 /** Of the partition: long enough for the hosts to give each other up. A minute shows no more, and takes a minute. */
@@ -17,14 +18,7 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
     let a: Host, b: Host
     let one: Joined, two: Joined
     beforeAll(async () => {
-      cluster = await TestCluster.make()
-      ;[a, b] = cluster.hosts as [Host, Host]
-      await a.run(async ({ controller }) => {
-        await controller.createNetwork({ name: 'blue', driver: 'overlay', internal: true })
-      })
-      await known(b, 'blue')
-      one = await join(a, 'blue', 'one')
-      two = await join(b, 'blue', 'two')
+      ;({ cluster, a, b, one, two } = await twoHosts())
       await shows(a, [two])
       await shows(b, [one])
       await reaches(a, 'one', two.address)

@@ -1,38 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { hostAddress, TestCluster } from '../hosts/cluster.js'
 import type { Host } from '../hosts/host.js'
-import { inNetwork, join, known, reaches, remove, until, type Joined } from '../hosts/overlay.js'
+import { inNetwork, join, known, reaches, remove, transfer, until, type Joined } from '../hosts/overlay.js'
 import { needs, needsPrivileges } from '../tools.js'
-
-/** Sends a megabyte from a sandbox of one host to one of another. Returns how many bytes arrived. */
-async function transfer(from: Host, to: Host, address: string): Promise<number> {
-  await to.run(async ({ controller }) => {
-    const net = process.getBuiltinModule('node:net')
-    const scope = globalThis as { got?: Promise<number> }
-    const server = await controller.sandboxes.get('two').listen(net.createServer(), { port: 7001 })
-    scope.got = new Promise((resolve) =>
-      server.once('connection', (socket) => {
-        let bytes = 0
-        socket.on('data', (chunk: Buffer) => (bytes += chunk.length))
-        socket.on('end', () => {
-          socket.end()
-          server.close()
-          resolve(bytes)
-        })
-      }),
-    )
-  })
-  await from.run(async ({ controller }, address: string) => {
-    const socket = await controller.sandboxes.get('one').dial({ host: address, port: 7001 })
-    await new Promise<void>((resolve, reject) => {
-      socket.on('error', reject)
-      socket.on('close', () => resolve())
-      socket.resume()
-      socket.end(Buffer.alloc(1_000_000))
-    })
-  }, address)
-  return to.run(() => (globalThis as { got?: Promise<number> }).got!)
-}
 
 describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bridge', 'ethtool', 'tcpdump'))(
   'overlay over IPv6',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { hostAddress, TestCluster } from '../hosts/cluster.js'
+import type { TestCluster } from '../hosts/cluster.js'
+import { hostAddress } from '../hosts/cluster.js'
 import type { Host } from '../hosts/host.js'
-import { equalToCluster, join, known, remove, until, type Joined } from '../hosts/overlay.js'
+import { equalToCluster, join, known, remove, twoHosts, until, type Joined } from '../hosts/overlay.js'
 import { needs, needsPrivileges } from '../tools.js'
 
 describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bridge'))(
@@ -12,14 +13,7 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
     let a: Host, b: Host
     let one: Joined, two: Joined
     beforeAll(async () => {
-      cluster = await TestCluster.make()
-      ;[a, b] = cluster.hosts as [Host, Host]
-      await a.run(async ({ controller }) => {
-        await controller.createNetwork({ name: 'blue', driver: 'overlay', internal: true })
-      })
-      await known(b, 'blue')
-      one = await join(a, 'blue', 'one')
-      two = await join(b, 'blue', 'two')
+      ;({ cluster, a, b, one, two } = await twoHosts())
     }, 120_000)
     afterAll(() => cluster?.[Symbol.asyncDispose]())
 

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestCluster } from '../hosts/cluster.js'
 import type { Host } from '../hosts/host.js'
+import { known, transfer, until } from '../hosts/overlay.js'
 import { probe } from '../../src/kernel/probe/index.js'
 import { needs, needsPrivileges, skipping } from '../tools.js'
 
 const { 'xfrm-esp': esp } = probe(['xfrm-esp']).features
-const until = { timeout: 30_000, interval: 50 }
-
 describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bridge'))('overlay', { timeout: 120_000 }, () => {
   let cluster: TestCluster
   beforeAll(async () => {
@@ -25,8 +24,6 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
       name,
       options,
     )
-  const known = (host: Host, network: string): Promise<void> =>
-    vi.waitFor(() => host.run(({ controller }, network: string) => void controller.networks.get(network), network), until)
   const run = (host: Host, from: string, ...command: string[]): Promise<{ code: number; output: string }> =>
     host.run(
       async ({ controller }, from: string, command: string[]) => {
@@ -84,36 +81,8 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
             `add table inet noicmp; add chain inet noicmp ${hook} { type filter hook ${hook} priority 0; }; add rule inet noicmp ${hook} icmp type destination-unreachable drop`,
           )
       })
-    const transfer = async (): Promise<void> => {
-      await b.run(async ({ controller }) => {
-        const net = process.getBuiltinModule('node:net')
-        const scope = globalThis as { got?: Promise<number> }
-        const server = await controller.sandboxes.get('two').listen(net.createServer(), { port: 7001 })
-        scope.got = new Promise((resolve) =>
-          server.once('connection', (socket) => {
-            let bytes = 0
-            socket.on('data', (chunk: Buffer) => (bytes += chunk.length))
-            socket.on('end', () => {
-              socket.end()
-              server.close()
-              resolve(bytes)
-            })
-          }),
-        )
-      })
-      await a.run(async ({ controller }) => {
-        const socket = await controller.sandboxes.get('one').dial({ host: 'two', port: 7001 })
-        await new Promise<void>((resolve, reject) => {
-          socket.on('error', reject)
-          socket.on('close', () => resolve())
-          socket.resume()
-          socket.end(Buffer.alloc(1_000_000))
-        })
-      })
-      expect(await b.run(() => (globalThis as { got?: Promise<number> }).got)).toBe(1_000_000)
-    }
     await succeeds(a, 'one', 'ping', '-c1', '-W1', 'two')
-    await transfer()
+    expect(await transfer(a, b, 'two')).toBe(1_000_000)
     const mtu = (host: Host, name: string) =>
       host.run(
         async ({ controller, shell }, name: string) =>
@@ -125,7 +94,7 @@ describe.skipIf(needsPrivileges() ?? needs('etcd', 'etcdctl', 'ip', 'ping', 'bri
     expect(await mtu(a, 'one')).toBe(1450)
     for (const host of [a, b]) await host.run(({ shell }) => shell('ip', 'link', 'set', 'up0', 'mtu', '1400'))
     await vi.waitFor(async () => expect([await mtu(a, 'one'), await mtu(b, 'two')]).toEqual([1350, 1350]), until)
-    await transfer()
+    expect(await transfer(a, b, 'two')).toBe(1_000_000)
     for (const host of [a, b])
       await host.run(({ shell }) => shell('ip', 'link', 'set', 'up0', 'mtu', '1500').then(() => shell('nft', 'delete table inet noicmp')))
     await removeAll()

@@ -40,8 +40,8 @@ export class Connection {
       } catch (error) {
         if (!(error instanceof GrpcFailure)) throw error
         const left = deadline - performance.now()
-        const isDown = error.status === UNAVAILABLE || error.status === DEADLINE_EXCEEDED
-        if (!isDown || !(repeatable || error.unsent) || left <= PAUSE_MS || this.#closed) throw storeError(path, error)
+        const mayRepeat = isTooBusy(error) || (isDown(error) && (repeatable || error.unsent))
+        if (!mayRepeat || left <= PAUSE_MS || this.#closed) throw storeError(path, error)
         await pause(PAUSE_MS)
       }
     }
@@ -75,8 +75,8 @@ export class Connection {
         {
           message: (bytes) => (answer = bytes),
           ended: (failure) => {
-            // A member without a leader answers so: another one may have one.
-            if (failure?.status === UNAVAILABLE) this.#drop(session)
+            // A member without a leader answers so: another one may have one. One that is late is only that.
+            if (failure?.status === UNAVAILABLE && failure.message !== LATE) this.#drop(session)
             finish(() => (failure === undefined && answer !== undefined ? resolve(answer) : reject(failure ?? noAnswer())))
           },
         },
@@ -165,6 +165,13 @@ export class Connection {
   }
 }
 
+/** What etcd says when it has too much to do: nothing came of the request, or not in time. */
+const TOO_BUSY = 'etcdserver: too many requests'
+const LATE = 'etcdserver: request timed out'
+
+const isDown = ({ status }: GrpcFailure): boolean => status === UNAVAILABLE || status === DEADLINE_EXCEEDED
+const isTooBusy = ({ message }: GrpcFailure): boolean => message === TOO_BUSY
+
 const PAUSE_MS = 50
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const noAnswer = (): GrpcFailure => new GrpcFailure(UNAVAILABLE, 'the call ended without an answer')
@@ -220,9 +227,9 @@ function keepAsking(session: ClientHttp2Session): () => void {
 
 /** What the server or the way to it said, as one of our errors. */
 export function storeError(operation: string, failure: GrpcFailure): CnmError {
-  const isDown = failure.status === UNAVAILABLE || failure.status === DEADLINE_EXCEEDED
   const what = operation.slice(operation.lastIndexOf('/') + 1)
-  if (!isDown) return new CnmError('ERR_CNM_STORE', `etcd: ${what}: ${failure.message}`, { operation: what, cause: failure })
+  if (!isDown(failure) && !isTooBusy(failure))
+    return new CnmError('ERR_CNM_STORE', `etcd: ${what}: ${failure.message}`, { operation: what, cause: failure })
   return new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `the cluster's store cannot be reached: ${what}: ${failure.message}`, {
     operation: what,
     cause: failure,
