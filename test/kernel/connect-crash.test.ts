@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Controller } from 'libcnm'
+import type { NetworkDriver } from 'libcnm/contracts'
+import { bridge } from 'libcnm/drivers/bridge'
 import { afterAll, describe, expect, it } from 'vitest'
 import { needsPrivileges } from '../tools.js'
 
@@ -61,5 +63,35 @@ describe.skipIf(needsPrivileges())('a process killed while a sandbox connects or
     await sandbox.delete()
     await network.delete()
     await controller.close()
+  })
+})
+
+describe.skipIf(needsPrivileges())('disconnecting that fails half-way', () => {
+  it('is brought to its end later: the endpoint goes, with its name and its address', async () => {
+    const stateDir = mkdtempSync(join(tmpdir(), 'cnm-connect-'))
+    let refusals = 2
+    const refusing: NetworkDriver = {
+      ...(bridge() as NetworkDriver),
+      async afterLeave() {
+        if (refusals-- > 0) throw new Error('not now')
+      },
+    }
+    const controller = await Controller.open({ stateDir, instance: 'later', drivers: [refusing] })
+    const told: string[] = []
+    for (const name of ['endpoint:leave', 'endpoint:delete'] as const) controller.on(name, () => told.push(name))
+    const network = await controller.createNetwork({ name: 'net' })
+    const sandbox = await controller.createSandbox({ name: 'box' })
+    const { addresses } = await sandbox.connect(network)
+    await expect(sandbox.disconnect(network)).rejects.toMatchObject({ message: expect.stringContaining('not now') })
+    expect(network.endpoints).toHaveLength(1)
+    await expect(sandbox.connect(network)).rejects.toMatchObject({ code: 'ERR_CNM_ENDPOINT_EXISTS' })
+    await expect.poll(() => network.endpoints.length).toBe(0)
+    expect(told).toEqual(['endpoint:leave', 'endpoint:delete'])
+    const again = await network.createEndpoint({ name: 'box', addresses: addresses.map((address) => address.split('/')[0]!) })
+    await again.delete()
+    await sandbox.delete()
+    await network.delete()
+    await controller.close()
+    rmSync(stateDir, { recursive: true })
   })
 })
