@@ -44,6 +44,7 @@ export async function planOn<T>(core: Core, work: (shadow: Core) => Promise<T>):
   } finally {
     for (const network of shadow.networks) if (!known.has(network.id)) await network.guardedDriver.afterDelete(network.view())
     shadow.cluster?.encryption.close()
+    shadow.cluster?.endTrial()
     await shadow.store.close()
   }
 }

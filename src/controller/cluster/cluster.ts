@@ -67,6 +67,12 @@ export class Cluster {
     return trial
   }
 
+  endTrial(): void {
+    this.#ending.abort()
+    this.encryption.close()
+    for (const peers of this.#peers.values()) peers.close()
+  }
+
   /** The store has been heard of lately. */
   get inTouch(): boolean {
     return this.#inTouch
