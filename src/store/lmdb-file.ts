@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs'
 import { chmod, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
@@ -9,13 +10,20 @@ export const lockFile = (directory: string): string => join(directory, 'data.mdb
 /** What LMDB makes of it is 8,272. */
 const LOCK_FILE_BYTES = 12_288
 
+/**
+ * Address space, not memory or disk. By itself lmdb begins with 128 KiB and maps anew whenever the data outgrow it, which
+ * must not happen while other processes write.
+ */
+const MAP_BYTES = 4 * 2 ** 30
+
 /** Opens the file at a path with what every opener must agree on. */
 export async function openEnvironment(path: string): Promise<RootDatabase<Buffer, Buffer>> {
   const { open: openLmdb } = await import('lmdb')
-  await makeLockFile(`${path}-lock`)
+  makeLockFile(`${path}-lock`)
   return openLmdb<Buffer, Buffer>({
     path,
     noSubdir: true,
+    mapSize: MAP_BYTES,
     // A commit returns when the page cache has it; the flush follows, and after a power loss (the kernel's boot id
     // differs) LMDB goes back to the last state that was flushed, so that the file is whole in any case.
     overlappingSync: true,
@@ -29,15 +37,17 @@ export async function openEnvironment(path: string): Promise<RootDatabase<Buffer
 
 /**
  * LMDB maps the lock file and writes through the map: were its blocks not there beforehand, a full disk would kill the
- * process (SIGBUS).
+ * process (SIGBUS). In one go, and only where it is missing: whoever closes a file loses all locks that his process has on
+ * it (fcntl_locking(2)), and those of an environment that is open already tell other processes that it is in use.
  */
-async function makeLockFile(path: string): Promise<void> {
-  const file = await open(path, 'a', 0o600)
+function makeLockFile(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= LOCK_FILE_BYTES) return
+  const file = openSync(path, 'a', 0o600)
   try {
-    const { size } = await file.stat()
-    if (size < LOCK_FILE_BYTES) await file.writeFile(Buffer.alloc(LOCK_FILE_BYTES - size))
+    const { size } = fstatSync(file)
+    if (size < LOCK_FILE_BYTES) writeSync(file, Buffer.alloc(LOCK_FILE_BYTES - size))
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
 

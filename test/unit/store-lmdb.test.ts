@@ -56,6 +56,24 @@ describe('the files', () => {
     }
   })
 
+  it('stay locked for other processes when one opens them twice, and closes them once', async () => {
+    const locks = async (): Promise<number> => {
+      const { ino } = await stat(`${data}-lock`)
+      return (await readFile('/proc/locks', 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${ino} `)).length
+    }
+    const first = await lmdb({ directory })
+    const held = await locks()
+    expect(held).toBeGreaterThan(0)
+    const second = await lmdb({ directory })
+    expect(await locks()).toBe(held)
+    await first.close()
+    expect(await locks()).toBe(held)
+    await second.close()
+    expect(await locks()).toBe(0)
+  })
+
   it('of a maker that was killed are removed, those of one that lives are not', async () => {
     await (await lmdb({ directory })).close()
     await writeFile(join(directory, 'new-4194999-abc.mdb'), '')
