@@ -100,8 +100,17 @@ console.log(`           first answer     ${quantiles(times.answered)}`)
 console.log(`  by hand: commands done    ${quantiles(times.handMade)}`)
 console.log(`           first answer     ${quantiles(times.handAnswered)}`)
 
-/** Megabits per second that arrive. */
-async function throughput(server: { host: Host; netns: string; address: string }, client: { host: Host; netns: string }): Promise<number> {
+interface Throughput {
+  /** That arrive. */
+  megabitsPerSecond: number
+  /** Processor time of sender and receiver, the kernel's work for them included: other work of the machine changes it less. */
+  secondsPerGigabyte: number
+}
+
+async function throughput(
+  server: { host: Host; netns: string; address: string },
+  client: { host: Host; netns: string },
+): Promise<Throughput> {
   const inside = ({ host, netns }: { host: Host; netns: string }, ...command: string[]): string[] => [
     ...host.inside,
     'nsenter',
@@ -118,8 +127,15 @@ async function throughput(server: { host: Host; netns: string; address: string }
   asking.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   await once(asking, 'close')
   await ended
-  const { end } = JSON.parse(output) as { end: { sum_received: { bits_per_second: number } } }
-  return end.sum_received.bits_per_second / 1e6
+  const { end } = JSON.parse(output) as {
+    end: {
+      sum_received: { bits_per_second: number; bytes: number; seconds: number }
+      cpu_utilization_percent: { host_total: number; remote_total: number }
+    }
+  }
+  const { bits_per_second: bits, bytes, seconds } = end.sum_received
+  const { host_total: sending, remote_total: receiving } = end.cpu_utilization_percent
+  return { megabitsPerSecond: bits / 1e6, secondsPerGigabyte: (((sending + receiving) / 100) * seconds * 1e9) / bytes }
 }
 
 const ours = {
@@ -127,16 +143,20 @@ const ours = {
   client: { host: b, netns: await netnsOf(b, 'two') },
 }
 const theirs = { server: { host: a, netns: '/run/netns/hone', address: handOne }, client: { host: b, netns: '/run/netns/htwo' } }
-const [mine, made, ratios]: [number[], number[], number[]] = [[], [], []]
+const rounds: { ours: Throughput; theirs: Throughput }[] = []
 for (let round = 0; round < ROUNDS; round++) {
   // Who is first changes, so that what changes on the machine meanwhile meets both.
-  const order = round % 2 === 0 ? [ours, theirs] : [theirs, ours]
-  const results = new Map<object, number>()
-  for (const each of order) results.set(each, await throughput(each.server, each.client))
-  mine.push(results.get(ours)!)
-  made.push(results.get(theirs)!)
-  ratios.push(results.get(ours)! / results.get(theirs)!)
+  const first = round % 2 === 0
+  const before = first ? await throughput(ours.server, ours.client) : undefined
+  const made = await throughput(theirs.server, theirs.client)
+  rounds.push({ ours: before ?? (await throughput(ours.server, ours.client)), theirs: made })
 }
 console.log(`iperf3, ${ROUNDS} rounds of ${MEGABYTES} MB each, in turns: medians`)
-console.log(`  libcnm ${median(mine).toFixed(0)} Mbit/s, by hand ${median(made).toFixed(0)} Mbit/s`)
-console.log(`  ratio of the medians ${(median(mine) / median(made)).toFixed(3)}, median of the ratios ${median(ratios).toFixed(3)}`)
+for (const [what, unit] of [
+  ['megabitsPerSecond', 'Mbit/s'],
+  ['secondsPerGigabyte', 'processor seconds for a gigabyte'],
+] as const) {
+  const [mine, made] = [median(rounds.map(({ ours }) => ours[what])), median(rounds.map(({ theirs }) => theirs[what]))]
+  const ratio = median(rounds.map(({ ours, theirs }) => ours[what] / theirs[what]))
+  console.log(`  libcnm ${mine.toPrecision(4)}, by hand ${made.toPrecision(4)} ${unit}; median of the ratios ${ratio.toFixed(3)}`)
+}
