@@ -41,6 +41,7 @@ export class NameService {
   #loaded: Promise<{ dns: Dns; resolver: DnsResolver }> | undefined
   #resolver: DnsResolver | undefined
   #dns: Dns | undefined
+  #ports: ResolverPorts | undefined
   /** The host's resolv.conf, as it was when a file of ours was last made from it. */
   #host: ResolvConf = { nameservers: [], search: [], options: [] }
 
@@ -48,10 +49,11 @@ export class NameService {
     this.#core = core
   }
 
-  /** Where the resolver of a sandbox that has none yet is to listen. */
+  /** Where the resolver of a sandbox that has none yet is to listen: as in the others, so that their rules are the same. */
   async choose(ipv4: boolean): Promise<ResolverRecord> {
     const { dns } = await this.#load()
-    return { ipv4: dns.chooseResolverPorts(), ...(!ipv4 && { ipv6: dns.chooseResolverPorts() }) }
+    const ports = (this.#ports ??= dns.chooseResolverPorts())
+    return { ipv4: ports, ...(!ipv4 && { ipv6: ports }) }
   }
 
   /** Opens the resolver's sockets in a sandbox, on these ports if they are free, else on others. */
@@ -93,13 +95,16 @@ export class NameService {
     prepared.served = true
   }
 
-  /** Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox. */
-  changed(endpoint: Endpoint, sandbox: Sandbox): void {
+  /**
+   * Who the endpoint is has changed (it joined, it has other names), or it is gone from its sandbox.
+   * @param shown the sandbox is shown what it may see already: it is served since just now
+   */
+  changed(endpoint: Endpoint, sandbox: Sandbox, { shown = false } = {}): void {
     const resolver = this.#resolver
     if (resolver === undefined || !endpoint.network.hasNames) return
     const joined = endpoint.record.sandbox !== undefined
     resolver.changeNetwork({ id: endpoint.network.id, ...(joined ? { put: [dnsEndpoint(endpoint, sandbox)] } : { remove: [endpoint.id] }) })
-    this.#show(sandbox)
+    if (!shown) this.#show(sandbox)
   }
 
   /** Endpoints on other hosts have come, changed or gone. */

@@ -33,6 +33,8 @@ export interface TransactionContext {
   inside<T>(at: Place, body: () => T): T
   /** What a handler remembers while this context lasts: one instance of its class, made at first use. */
   note<T extends object>(kind: new () => T): T
+  /** The same for what it keeps from one context to the next, as long as the thread lives. */
+  kept<T extends object>(kind: new () => T): T
 }
 
 /**

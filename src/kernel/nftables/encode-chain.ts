@@ -2,7 +2,7 @@ import type { BaseChain, FirewallChain } from '../../contracts/firewall.js'
 import type { FirewallRule } from '../../contracts/firewall-rules.js'
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type MessageWriter } from '../netlink/writer.js'
 import { ANONYMOUS_MAP, ANONYMOUS_SET } from './compile-lookup.js'
-import { compileRule } from './compile-rule.js'
+import { CompiledRules } from './compiled-rules.js'
 import { writeElements } from './encode-elements.js'
 import { encodeAnonymousSet } from './encode-set.js'
 import { hookNumber } from './hooks.js'
@@ -23,18 +23,18 @@ export interface PreparedChain {
 }
 
 /** @throws CnmError ERR_CNM_INVALID_ARGUMENT with the path of the field: `rules[2].statements[0].match.right` */
-export function prepareChain(chain: FirewallChain): PreparedChain {
+export function prepareChain(chain: FirewallChain, compiled = new CompiledRules()): PreparedChain {
   onlyKeys(chain, ['kind', 'at', 'family', 'table', 'name', 'base', 'comment', 'rules'], 'chain')
   checkName(chain.table, 'table')
   checkName(chain.name, 'name')
   checkComment(chain.comment, 'comment')
   if (chain.base !== undefined) checkBase(chain, chain.base)
   if (chain.rules !== undefined && !Array.isArray(chain.rules)) throw refusal('rules', 'a list is needed')
-  return { chain, rules: (chain.rules ?? []).map((rule, i) => within(`rules[${i}]`, () => prepareRule(rule, chain))) }
+  return { chain, rules: (chain.rules ?? []).map((rule, i) => within(`rules[${i}]`, () => prepareRule(rule, chain, compiled))) }
 }
 
-function prepareRule(rule: FirewallRule, { family }: FirewallChain): PreparedChain['rules'][number] {
-  return { program: compileRule(rule, family), comment: checkComment(rule.comment, 'comment') }
+function prepareRule(rule: FirewallRule, { family }: FirewallChain, compiled: CompiledRules): PreparedChain['rules'][number] {
+  return { program: compiled.compile(rule, family), comment: checkComment(rule.comment, 'comment') }
 }
 
 function checkBase({ family }: FirewallChain, base: BaseChain): void {

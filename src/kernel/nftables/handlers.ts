@@ -4,6 +4,7 @@ import { CnmError } from '../../contracts/errors.js'
 import type { Place } from '../../contracts/kernel-objects.js'
 import { NETLINK_NETFILTER, type ObjectHandler, type TransactionContext } from '../handler.js'
 import { NLM_F_CREATE, NLM_F_EXCL, type MessageWriter } from '../netlink/writer.js'
+import { CompiledRules } from './compiled-rules.js'
 import { describeFirewall } from './describe.js'
 import {
   encodeChain,
@@ -42,14 +43,14 @@ const tableHandler: ObjectHandler<'nft-table'> = {
 
 const chainHandler: ObjectHandler<'nft-chain'> = {
   create(chain, context, replace) {
-    const prepared = prepareChain(chain)
+    const prepared = prepareChain(chain, context.kept(CompiledRules))
     const present = replace ? readChain(listOptions(chain.at, context), chain) : undefined
     if (present === undefined) encodeWhole(writer(context, chain.at), prepared)
     else encodeChange(writer(context, chain.at), present, prepared)
   },
   change(from, to, context) {
     if (from.comment !== to.comment && from.base === undefined) unchanged(from, { ...to, rules: from.rules })
-    encodeChange(writer(context, to.at), from, prepareChain(to))
+    encodeChange(writer(context, to.at), from, prepareChain(to, context.kept(CompiledRules)))
   },
   remove: (chain, context) => encodeChainRemoval(writer(context, chain.at), chain),
   list: (at, context, tables) => listChains(listOptions(at, context, tables)),

@@ -15,7 +15,15 @@ export class Resources {
   readonly homeIndexes = sharedIndexes()
   readonly folders = new NamespaceFolders()
   readonly memory = new SpareMemory()
+  readonly #kept = new Map<new () => object, object>()
   #rulesRemoved = -Infinity
+
+  /** One of each kind. */
+  kept<T extends object>(kind: new () => T): T {
+    const kept = this.#kept.get(kind) ?? new kind()
+    this.#kept.set(kind, kept)
+    return kept as T
+  }
 
   /** Something is deleted from nf_tables now, or may be. */
   noteRemovedRules(): void {

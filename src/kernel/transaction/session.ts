@@ -97,6 +97,7 @@ export class Session implements TransactionContext {
       namespaceFd: (at) => this.namespaceFd(at),
       inside: (at, body) => this.inside(at, body),
       note: (kind) => this.note(kind),
+      kept: (kind) => this.kept(kind),
     }
   }
 
@@ -133,6 +134,10 @@ export class Session implements TransactionContext {
     const note = this.#notes.get(kind) ?? new kind()
     this.#notes.set(kind, note)
     return note as T
+  }
+
+  kept<T extends object>(kind: new () => T): T {
+    return this.resources.kept(kind)
   }
 
   links(site: Site): LinkIndexes {
