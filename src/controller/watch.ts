@@ -37,7 +37,7 @@ export class Watch {
   /** From now on nothing happens unheard; what is heard has consequences after {@link begin}. */
   static async open(core: Core): Promise<Watch> {
     const watch = new Watch(core)
-    watch.#watch = await core.kernel.watch({ groups: GROUPS, namespaces: 'all' }, (events) => watch.#take(events))
+    watch.#watch = await core.kernel.watch({ groups: GROUPS, namespaces: 'all', latest: true }, (events) => watch.#take(events))
     core.engine.observer = {
       sent: (operations) => watch.#follow(operations),
       failed: (operations, error) => {

@@ -50,6 +50,21 @@ describe.skipIf(cannot)('kernel events', () => {
     thread[Symbol.dispose]()
   })
 
+  it('of one link that come together are the first and the last, if nothing more is wanted', async () => {
+    await watch({ groups: ['link'], latest: true })
+    const changes = Array.from({ length: 40 }, (_, i) => `link set evlast0 mtu ${1400 + i}`)
+    batch(['link add evlast0 type bridge', ...changes, 'link delete evlast0', 'link add evlast0 type bridge', 'link set evlast0 mtu 1300'])
+    const mtus = (): unknown[] =>
+      events.flatMap((event) =>
+        event.kind === 'link' && event.link === 'evlast0' && event.object?.kind === 'link' ? [event.object.mtu] : [],
+      )
+    await until(() => mtus().at(-1) === 1300)
+    expect(links('removed')).toEqual(['evlast0'])
+    expect(mtus().length).toBeLessThan(40)
+    expect(mtus()).toContain(1439)
+    ip('link', 'delete', 'evlast0')
+  })
+
   it('tell of links, addresses, routes, neighbours and rules, made and removed', async () => {
     await watch({ groups: ['link', 'address', 'route', 'neighbour', 'policy-rule'] })
     batch([

@@ -3,8 +3,9 @@ import type { Place } from '../../contracts/kernel-objects.js'
 import { NETLINK_ROUTE } from '../handler.js'
 import type { Session } from '../transaction/session.js'
 import type { KernelEvent } from './event.js'
-import { EventSocket } from './event-socket.js'
+import { EventSocket, type Notification } from './event-socket.js'
 import type { SourceRequest } from './groups.js'
+import { latestOfLinks } from './latest-links.js'
 import { assignNamespaceId } from './namespace-ids.js'
 import { Places } from './places.js'
 import { parseEvent } from './parse.js'
@@ -16,6 +17,8 @@ export interface EventSocketRequest extends SourceRequest {
   /** Also those of other namespaces that have a number. */
   allNamespaces: boolean
   bufferBytes: number
+  /** See WatchOptions. */
+  latest: boolean
   /** Port of the socket that wakes whoever asks, see {@link EventCalls.prepareWake}. */
   wake: number
 }
@@ -46,6 +49,7 @@ interface Opened {
   socket: EventSocket
   kinds: Set<KernelEvent['kind']>
   wake: WakeSocket
+  latest: boolean
 }
 
 /** Messages of one answer: other calls get their turn in between. */
@@ -67,22 +71,27 @@ export function eventCalls(using: Using): EventCalls & { close(): void } {
   }
   return {
     prepareWake: (port, allNamespaces) => void wakes.set(port, new WakeSocket(port, allNamespaces)),
-    openEvents: ({ protocol, groups, kinds, wake: port, ...options }) => {
+    openEvents: ({ protocol, groups, kinds, latest, wake: port, ...options }) => {
       threadName()
       const wake = wakes.get(port)!
       const socket = using('watch', (session) => session.inside('host', () => new EventSocket(protocol, groups, options)))
-      sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']), wake })
+      sockets.set(++last, { socket, kinds: new Set([...kinds, 'overrun']), latest, wake })
       if (protocol === NETLINK_ROUTE) using('watch', (session) => places.learn('host', session))
       return last
     },
     drainEvents: (id) => {
-      const { socket, kinds, wake } = opened(id)
+      const { socket, kinds, latest, wake } = opened(id)
       const memory = (receiver ??= new Receiver())
       const events: KernelEvent[] = []
       const drain = (): number => {
         let count = 0
-        for (const notification of socket.drain(memory, LIMIT)) {
-          count++
+        const counted = function* (): Generator<Notification | 'overrun'> {
+          for (const notification of socket.drain(memory, LIMIT)) {
+            count++
+            yield notification
+          }
+        }
+        for (const notification of latest ? latestOfLinks(counted()) : counted()) {
           if (notification === 'overrun') events.push({ kind: 'overrun' })
           else events.push(...parseEvent(notification, socket.protocol, places, threadName()))
         }

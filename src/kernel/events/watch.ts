@@ -11,6 +11,11 @@ export interface WatchOptions {
   groups: readonly WatchGroup[]
   /** `host`: the namespace that the program started in. `all`: also those that {@link KernelWatch.follow} names. Default `host`. */
   namespaces?: 'host' | 'all'
+  /**
+   * Of the news of one link that are reported together, only the first and the last: what it is now, not how it came to be
+   * so. Default false.
+   */
+  latest?: boolean
   /** Ends the watch. */
   signal?: AbortSignal
   /** Memory for events that have not been read yet, of each protocol. Default 16 MiB, some 10,000 link events. */
@@ -53,7 +58,12 @@ export class KernelWatch implements Disposable {
         const source = new EventSource(thread, listener)
         watch.#sources.push(source)
         if (watch.#closed) break
-        await source.open({ ...request, allNamespaces, bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER })
+        await source.open({
+          ...request,
+          allNamespaces,
+          bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER,
+          latest: options.latest ?? false,
+        })
       }
       if (watch.#closed) throw new CnmError('ERR_CNM_ABORTED', 'watch: aborted', { cause: options.signal?.reason })
       return watch
