@@ -19,6 +19,7 @@ import { undoableOrLater, type Undo } from './undo.js'
 /** Join: record, kernel, record. The endpoint's objects and the sandbox's default routes change in one transaction. */
 export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options: OperationOptions): Promise<void> {
   const { core, network } = endpoint
+  await core.turns.take()
   core.alive()
   abortable(options.signal, `endpoint ${endpoint.name}`)
   network.refuseSandbox(sandbox.record)
@@ -56,7 +57,7 @@ export async function joinSandbox(endpoint: Endpoint, sandbox: Sandbox, options:
       await save(core, [joined])
       endpoint.record = joined
       if (resolver !== undefined) core.names.serve(sandbox, resolver)
-      core.names.changed(endpoint, sandbox)
+      core.names.changed(endpoint, sandbox, { shown: resolver !== undefined })
       await sandbox.environment.refresh()
       await told
     }),

@@ -1,6 +1,6 @@
 /** Operations that go on in one turn of the event loop, and how long they may take together. */
 const MOST = 8
-const MOST_MS = 1.5
+const MOST_MS = 1
 
 const NOW = Promise.resolve()
 
