@@ -4,7 +4,7 @@ import type { Operation } from '../contracts/operations.js'
 import { chainTargets } from './identity.js'
 
 /**
- * What must be there before what. The firewall comes before links, so that nothing is reachable before the rules
+ * What must be there before what. The firewall and IPsec come before links, so that nothing is reachable before the rules
  * that guard it; sysctls of a link come after it, others before.
  */
 const RANK: Record<KernelObjectKind, number> = {
@@ -15,6 +15,8 @@ const RANK: Record<KernelObjectKind, number> = {
   'nft-set': 4,
   'nft-chain': 5,
   'nft-element': 6,
+  'xfrm-state': 7,
+  'xfrm-policy': 8,
   link: 10,
   'bridge-port': 12,
   'bridge-vlan': 12,
@@ -25,8 +27,6 @@ const RANK: Record<KernelObjectKind, number> = {
   fdb: 14,
   route: 15,
   'policy-rule': 17,
-  'xfrm-state': 18,
-  'xfrm-policy': 19,
 }
 const LINK_SYSCTL_RANK = 11
 const CONFIGURED_LINK_RANK = 13.5

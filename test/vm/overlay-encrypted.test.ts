@@ -50,8 +50,8 @@ const xfrm = (host: Host, table: 'state' | 'policy'): Promise<string> =>
 const spis = async (host: Host): Promise<string[]> => ((await xfrm(host, 'state')).match(/spi 0x[0-9a-f]+/g) ?? []).sort()
 
 /** What is seen on a link of the router between the hosts while something is done, line by line. */
-async function captured(work: () => Promise<unknown>): Promise<string[]> {
-  const filter = `host ${hostAddress(1)} and host ${hostAddress(2)}`
+async function captured(work: () => Promise<unknown>, family: 4 | 6 = 4): Promise<string[]> {
+  const filter = `host ${hostAddress(1, family)} and host ${hostAddress(2, family)}`
   const capture = spawn('ip', ['netns', 'exec', 'router', 'tcpdump', '-lnni', 'r1', '--immediate-mode', filter])
   let seen = ''
   capture.stdout.on('data', (data) => (seen += String(data)))
@@ -232,5 +232,34 @@ describe.skipIf(cannot)('overlay, encrypted', { timeout: 600_000 }, () => {
     }
     await vi.waitFor(async () => expect(await cluster.etcdctl('get', '--prefix', '--keys-only', '/libcnm/encryption/')).toBe(''), until)
     await inRouter('link', 'show')
+  })
+})
+
+describe.skipIf(cannot)('overlay, encrypted, over IPv6', { timeout: 600_000 }, () => {
+  it('is ESP too, with room for its headers', async () => {
+    await using cluster = await TestCluster.make({ lease: 20, family: 6 })
+    const [a, b] = cluster.hosts as [Host, Host]
+    await a.run(async ({ controller }) => {
+      await controller.createNetwork({ name: 'secret', driver: 'overlay', internal: true, options: { encryption: 'ipsec' } })
+    })
+    await vi.waitFor(() => b.run(({ controller }) => void controller.networks.get('secret')), until)
+    await join(a, 'secret', 'one')
+    const two = await join(b, 'secret', 'two')
+    await reaches(a, 'one', two.address)
+    const largest = 1396 - 28
+    const seen = await captured(async () => {
+      expect(await inside(a, 'one', 'ping', '-c2', '-W5', '-M', 'do', '-s', String(largest), two.address)).toContain(' 2 received')
+    }, 6)
+    for (const line of seen) expect(line).toMatch(/ESP\(spi=0x[0-9a-f]{8},seq=0x[0-9a-f]+\), length 1460$/)
+    // A process that dies with keys in the kernel, and whose endpoints are gone when it comes back.
+    await a.kill()
+    await cluster.start(a)
+    for (const host of [a, b]) {
+      await host.run(async ({ controller }) => {
+        for (const sandbox of controller.sandboxes.list()) await sandbox.delete()
+      })
+      expect(await xfrm(host, 'state')).toBe('')
+      expect(await xfrm(host, 'policy')).toBe('')
+    }
   })
 })

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { SocketAddress } from 'node:net'
 import { CnmError } from '../../contracts/errors.js'
 import type { IpamDriver } from '../../contracts/ipam-driver.js'
 import type { NetworkView, NodeView } from '../../contracts/network-driver.js'
@@ -47,7 +48,8 @@ export class Cluster {
   constructor(core: Core, store: ClusterStore, options: NodeOptions, ipam: readonly IpamDriver[], nodes?: Nodes) {
     const { name, address, lease = 10, grace = 10, keyLifetime = 43_200 } = options
     this.store = store
-    this.node = { name, address }
+    // As the kernel writes it, with which it is compared.
+    this.node = { name, address: new SocketAddress({ address, family: address.includes(':') ? 'ipv6' : 'ipv4' }).address }
     this.ipam = new Map(ipam.map((driver) => [driver.name, driver]))
     this.#core = core
     this.#lease = lease

@@ -1,4 +1,7 @@
+import type { PairView } from '../../../contracts/network-driver.js'
+import { pairPart } from '../../../contracts/pair-part.js'
 import type { StoreChange } from '../../../contracts/store.js'
+import type { Network } from '../../network.js'
 import type { Cluster } from '../cluster.js'
 
 /** Tells the others up to which commit of the store this host's kernel can receive what they send: one word for all of them. */
@@ -48,4 +51,13 @@ export class Acknowledgement {
     this.#awaited.clear()
     this.#owed = this.#said = 0
   }
+}
+
+/** Whether everything that comes from a host can be received, on every network that is shared with it: the kernel has followed. */
+export function canReceive(networks: ReadonlyMap<Network, ReadonlyMap<string, PairView>>, node: string): boolean {
+  for (const [{ parts }, views] of networks) {
+    const described = new Set(parts.get(pairPart(node))?.description.map((object) => object.kind === 'xfrm-state' && object.aead.key))
+    if (views.get(node)?.in.some(({ key }) => !described.has(key))) return false
+  }
+  return true
 }

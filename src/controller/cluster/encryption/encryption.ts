@@ -8,13 +8,19 @@ import type { Network } from '../../network.js'
 import type { Cluster } from '../cluster.js'
 import { follow } from '../follow.js'
 import { lastPart } from '../records.js'
-import { Acknowledgement } from './acknowledgement.js'
+import { Acknowledgement, canReceive } from './acknowledgement.js'
 import { DerivedKeys } from './derived-keys.js'
 import { IdleSecrets } from './idle-secrets.js'
 import { OtherHosts } from './other-hosts.js'
 import { OwnRecord } from './own-record.js'
 import { pairOf, type Pair } from './pair.js'
+import { proveEncryption } from './prove.js'
 import { ackKey, ENCRYPTION, isSenderKey, readSender, senderKey } from './records.js'
+
+/** What is missing is told every second, until others are there; somebody who takes those away too is not followed any faster. */
+const LOST_AGAIN_MS = 5_000
+/** Hosts between two turns of the event loop. */
+const AT_ONCE = 50
 
 /**
  * The keys that this host shares with others, while it has networks whose drivers ask for such. Every host has secrets of its
@@ -41,13 +47,14 @@ export class Encryption {
   #timer: NodeJS.Timeout | undefined
   #canDo = false
   #lost = false
+  #renewed = -LOST_AGAIN_MS
 
   /** @param lifetime milliseconds after which all hosts change their secrets */
   constructor(cluster: Cluster, core: Core, lifetime: number) {
     this.#cluster = cluster
     this.#core = core
     this.#lifetime = lifetime
-    this.#own = new OwnRecord(cluster, () => this.#told())
+    this.#own = new OwnRecord(cluster, () => void this.#told())
     this.#keys = new DerivedKeys(core.keys, core.engine.keyUse)
     this.#acknowledgement = new Acknowledgement(cluster, (applied) => ({ put: ackKey(cluster.node.name), value: { version: 1, applied } }))
     this.#idle = new IdleSecrets((drop) => this.#own.want({ drop }))
@@ -69,7 +76,8 @@ export class Encryption {
    */
   async enter(network: Network): Promise<void> {
     if (!isEncrypted(network)) return
-    await this.#prove(network)
+    if (!this.#canDo) await proveEncryption(this.#core, network)
+    this.#canDo = true
     if (!this.#known && !this.#cluster.inTouch)
       throw new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `network ${network.name} is encrypted, and the keys cannot be had`, {
         object: `network ${network.name}`,
@@ -97,8 +105,11 @@ export class Encryption {
 
   /** States of ours were not in the kernel as they should be: they are not made again, others take their place. */
   lost(): void {
-    if (this.#known) this.#own.want({ newLife: true, add: true })
-    else this.#lost = true
+    if (!this.#known) this.#lost = true
+    else if (performance.now() - this.#renewed > LOST_AGAIN_MS) {
+      this.#renewed = performance.now()
+      this.#own.want({ newLife: true, add: true })
+    }
   }
 
   /** Has all hosts of the cluster that have encrypted networks change their secrets. @throws CnmError ERR_CNM_NOT_SUPPORTED */
@@ -124,7 +135,8 @@ export class Encryption {
     await this.#ready()
     const { store, node } = this.#cluster
     const entry = await store.get(senderKey(node.name))
-    if (this.#known && canonical(entry?.value ?? null) !== canonical(this.#own.secrets.change({}))) this.#own.want({})
+    // Where it was taken away, others have forgotten what they had used for this life.
+    if (this.#known && canonical(entry?.value ?? null) !== canonical(this.#own.secrets.change({}))) this.#own.want({ newLife: true })
     await this.#own.tell()
     this.#acknowledgement.applied()
   }
@@ -143,18 +155,6 @@ export class Encryption {
     const own = [senderKey(node.name), ackKey(node.name)]
     const found = await Promise.all(own.map((key) => store.get(key)))
     if (this.#views.size === 0 && found.some((entry) => entry !== undefined)) await store.commit(own.map((key) => ({ delete: key })))
-  }
-
-  /** Once for all networks: the kernel makes a state as ours are, where nobody sees it. */
-  async #prove(network: Network): Promise<void> {
-    if (this.#canDo) return
-    const { 'xfrm-esp': esp } = (await this.#core.kernel.probe(['xfrm-esp'])).features
-    this.#canDo = esp.available
-    if (esp.available) return
-    throw new CnmError('ERR_CNM_NOT_SUPPORTED', `network ${network.name} is encrypted, and the kernel cannot do that: ${esp.reason}`, {
-      object: `network ${network.name}`,
-      field: 'options.encrypted',
-    })
   }
 
   #add(network: Network): void {
@@ -185,7 +185,7 @@ export class Encryption {
     }
     if (following.signal.aborted) return
     this.#known = true
-    this.#told()
+    await this.#told()
     for (const { id } of this.#views.keys()) this.#core.redescriptions.changed(id)
   }
 
@@ -222,14 +222,18 @@ export class Encryption {
   }
 
   /** The store has secrets of this host that it did not have before. */
-  #told(): void {
+  async #told(): Promise<void> {
     clearTimeout(this.#timer)
     if (this.#known) {
       this.#timer = setTimeout(() => this.#own.want({ add: true, round: this.#own.secrets.round + 1 }), this.#lifetime).unref()
     }
     const nodes = new Set(this.#pairs.keys())
     for (const network of this.#views.keys()) for (const node of this.#nodesOf(network).keys()) nodes.add(node)
-    for (const node of nodes) this.#update(node)
+    let count = 0
+    for (const node of nodes) {
+      this.#update(node)
+      if (++count % AT_ONCE === 0) await new Promise(setImmediate)
+    }
   }
 
   #update(node: string): void {
@@ -244,7 +248,7 @@ export class Encryption {
       if (this.#known) this.#core.redescriptions.changed(network.id, pairPart(node))
     }
     if (!this.#known) return
-    this.#acknowledgement.expect(node, () => this.#isApplied(node), pair && this.#others.version(node))
+    this.#acknowledgement.expect(node, () => canReceive(this.#views, node), pair && this.#others.version(node))
     if (pair !== undefined) this.#refresh(node, pair)
     const { list } = this.#own.secrets
     this.#idle.judge(
@@ -270,15 +274,6 @@ export class Encryption {
     const { address } = this.#cluster.node
     const acknowledged = this.#others.acknowledged(node)
     return this.#keys.during(node, (keys) => pairOf({ node: there, address, life, own, other, acknowledged }, keys))
-  }
-
-  /** Whether everything that comes from the host can be received here. */
-  #isApplied(node: string): boolean {
-    for (const [{ parts }, views] of this.#views) {
-      const described = new Set(parts.get(pairPart(node))?.description.map((object) => object.kind === 'xfrm-state' && object.aead.key))
-      if (views.get(node)?.in.some(({ key }) => !described.has(key))) return false
-    }
-    return true
   }
 
   #nodesOf(network: Network): ReadonlyMap<string, number> {
