@@ -1,16 +1,17 @@
-import type {
-  Description,
-  FirewallChain,
-  FirewallRule,
-  HostFacts,
-  KernelObject,
-  NetworkView,
-  PairKey,
-  PairView,
-  SetShape,
-  Statement,
-  XfrmPolicyObject,
-  XfrmStateObject,
+import {
+  requestIdOf,
+  type Description,
+  type FirewallChain,
+  type FirewallRule,
+  type HostFacts,
+  type KernelObject,
+  type NetworkView,
+  type PairKey,
+  type PairView,
+  type SetShape,
+  type Statement,
+  type XfrmPolicyObject,
+  type XfrmStateObject,
 } from '../../src/contracts/index.js'
 import type { OverlayOptions } from './network-options.js'
 
@@ -23,8 +24,6 @@ import type { OverlayOptions } from './network-options.js'
 type Network = NetworkView<OverlayOptions>
 
 const UDP = 17
-/** Tells our states and policies from those of others. */
-const REQUEST_ID = 0x63_6e_6d
 const PAIR_PRIORITY = 100
 const REST_PRIORITY = 200
 const CIPHER = 'rfc4106(gcm(aes))'
@@ -41,8 +40,8 @@ export function describeGuard({ options: { port } }: Network, host: HostFacts): 
   const { address } = host.node
   const common = { at: 'host', family: 'inet', table: host.instance } as const
   return [
-    policy('out', { source: one(address), destination: any(address), destinationPort: port }),
-    policy('in', { source: any(address), destination: any(address), destinationPort: port }),
+    policy('out', 'block', { source: one(address), destination: any(address), destinationPort: port }, host),
+    policy('in', 'block', { source: any(address), destination: any(address), destinationPort: port }, host),
     { kind: 'nft-table', at: 'host', family: 'inet', name: host.instance },
     { kind: 'nft-set', ...common, ...PORTS },
     { kind: 'nft-element', ...common, set: PORTS, key: [port] },
@@ -55,15 +54,15 @@ export function describePair({ node, out, in: incoming }: PairView, { options: {
   if (host.node === undefined) return []
   const [here, there] = [host.node.address, node.address]
   return [
-    ...out.map((key) => state(here, there, key)),
-    ...incoming.map((key) => state(there, here, key)),
+    ...out.map((key) => state(here, there, key, host)),
+    ...incoming.map((key) => state(there, here, key, host)),
     // Without a key nothing may leave: that is what the guard says.
-    ...(out.length > 0 ? [policy('out', pairSelector(here, there, port), [here, there])] : []),
-    policy('in', pairSelector(there, here, port), [there, here]),
+    ...(out.length > 0 ? [policy('out', 'allow', pairSelector(here, there, port), host)] : []),
+    policy('in', 'allow', pairSelector(there, here, port), host),
   ]
 }
 
-function state(source: string, destination: string, { spi, key }: PairKey): XfrmStateObject {
+function state(source: string, destination: string, { spi, key }: PairKey, { instance }: HostFacts): XfrmStateObject {
   return {
     kind: 'xfrm-state',
     at: 'host',
@@ -71,7 +70,7 @@ function state(source: string, destination: string, { spi, key }: PairKey): Xfrm
     destination,
     spi,
     mode: 'transport',
-    requestId: REQUEST_ID,
+    requestId: requestIdOf(instance),
     aead: { name: CIPHER, key, icvBits: TAG_BITS },
     replayWindow: REPLAY_WINDOW,
     // 32 bits of sequence numbers last for an hour of 10 Gbit/s.
@@ -81,18 +80,18 @@ function state(source: string, destination: string, { spi, key }: PairKey): Xfrm
 
 type Selector = Pick<XfrmPolicyObject, 'source' | 'destination' | 'destinationPort'>
 
-/** @param ends of the states that protect; without them it is for nobody to pass */
-function policy(direction: 'in' | 'out', selector: Selector, ends?: [source: string, destination: string]): XfrmPolicyObject {
+/** What blocks has a template too, which says whose it is. */
+function policy(direction: 'in' | 'out', action: 'allow' | 'block', selector: Selector, { instance }: HostFacts): XfrmPolicyObject {
+  const [source, destination] = [selector.source, selector.destination].map((prefix) => prefix.split('/')[0]!) as [string, string]
   return {
     kind: 'xfrm-policy',
     at: 'host',
     direction,
     ...selector,
     protocol: UDP,
-    priority: ends === undefined ? REST_PRIORITY : PAIR_PRIORITY,
-    action: ends === undefined ? 'block' : 'allow',
-    templates:
-      ends === undefined ? [] : [{ source: ends[0], destination: ends[1], mode: 'transport', requestId: REQUEST_ID, level: 'required' }],
+    priority: action === 'allow' ? PAIR_PRIORITY : REST_PRIORITY,
+    action,
+    templates: [{ source, destination, mode: 'transport', requestId: requestIdOf(instance), level: 'required' }],
   }
 }
 

@@ -13,7 +13,7 @@ export interface CollectOptions {
    */
   keep?: readonly string[]
   /**
-   * Removes links, namespaces and firewall tables of other instances of this host: of those named, or of all that no
+   * Removes links, namespaces, firewall tables and IPsec of other instances of this host: of those named, or of all that no
    * process has open (`dead`). Their records stay. An instance that is open is never touched. Default: none.
    */
   instances?: 'dead' | readonly string[]

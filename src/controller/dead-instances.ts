@@ -4,6 +4,7 @@ import type { Kernel } from '../kernel/index.js'
 import type { Core } from './core.js'
 import { RUN_DIRECTORY } from './environment.js'
 import { failureOf, removeEach, type CollectFailure } from './garbage.js'
+import { ipsecObjects } from './ipsec-objects.js'
 import { NAMESPACE_DIRECTORY } from './places.js'
 
 /** An instance of which something was removed. */
@@ -52,16 +53,18 @@ export async function removeInstances(core: Core, chosen: readonly ChosenInstanc
   return removed
 }
 
-/** Links with its alias, its tables with all that is in them, and namespaces that are named as it names them. */
+/** Links with its alias, its tables with all that is in them, namespaces that are named as it names them, its IPsec. */
 async function objectsOf(kernel: Kernel, instance: string): Promise<KernelObject[]> {
   const tables = (['inet', 'bridge'] as const).map((family) => `${family} ${instance}`)
-  const [[host = []], paths] = await Promise.all([
+  const [[host = []], paths, ipsec] = await Promise.all([
     kernel.read([{ at: 'host', kinds: ['link', 'nft-table'], sysctls: [], tables }]),
     kernel.namespaces(`${NAMESPACE_DIRECTORY}/${instance}-`),
+    ipsecObjects(kernel, instance),
   ])
   const named = new RegExp(`^${NAMESPACE_DIRECTORY}/${instance}-[0-9a-f]{12}(-[a-z0-9-]{1,32})?$`)
   return [
     ...host.filter((object) => object.kind !== 'link' || object.alias?.startsWith(`libcnm:${instance}:`)),
+    ...ipsec,
     ...paths.filter((path) => named.test(path)).map((at): KernelObject => ({ kind: 'namespace', at })),
   ]
 }

@@ -7,6 +7,7 @@ import { order } from '../engine/order.js'
 import { ipamDriver, type Core } from './core.js'
 import { RUN_DIRECTORY } from './environment.js'
 import { NAMESPACE_DIRECTORY } from './places.js'
+import { ipsecObjects } from './ipsec-objects.js'
 import type { Kernel } from '../kernel/index.js'
 import { isGone, tolerant, withoutPrefix } from './pools.js'
 
@@ -72,20 +73,21 @@ export const failureOf = (object: string, error: unknown): CollectFailure => ({
   reason: error instanceof Error ? error.message : String(error),
 })
 
-/** Links with our alias, namespaces with our prefix, and what is in our firewall tables. */
+/** Links with our alias, namespaces with our prefix, what is in our firewall tables, IPsec of ours. */
 async function findOrphans(core: Core): Promise<KernelObject[]> {
   const { instance, engine, kernel } = core
   const tables = (['inet', 'bridge'] as const).map((family) => `${family} ${instance}`)
   const kinds = ['link', 'nft-table', 'nft-chain', 'nft-set', 'nft-element'] as const
-  const [[host = []], paths] = await Promise.all([
+  const [[host = []], paths, ipsec] = await Promise.all([
     kernel.read([{ at: 'host', kinds: [...kinds], sysctls: [], tables }]),
     kernel.namespaces(`${NAMESPACE_DIRECTORY}/${instance}-`),
+    ipsecObjects(kernel, instance),
   ])
   const ours = host.filter((object) =>
     object.kind === 'link' ? object.alias?.startsWith(`libcnm:${instance}:`) : !isOfUser(object as FirewallObject),
   )
   const spaces = paths.map((at): KernelObject => ({ kind: 'namespace', at }))
-  return [...ours, ...spaces].filter((object) => !engine.wanted.has(identity(object)))
+  return [...ours, ...spaces, ...ipsec].filter((object) => !engine.wanted.has(identity(object)))
 }
 
 /** Sets and chains of our tables with such names are for users to fill, or their own. */

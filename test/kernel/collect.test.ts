@@ -3,15 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CnmError, Controller, type Network } from 'libcnm'
-import type { Store } from 'libcnm/contracts'
+import { requestIdOf, type Store } from 'libcnm/contracts'
 import { memory } from 'libcnm/store/memory'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { leftBehind, takeCensus, type Census } from '../census.js'
-import { needs, needsPrivileges } from '../tools.js'
+import { probe } from '../../src/kernel/probe/index.js'
+import { needs, needsPrivileges, skipping } from '../tools.js'
 import { commitsThrough } from './commits-through.js'
 import { until } from './until.js'
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
+const { xfrm } = probe(['xfrm']).features
+const noIpsec = xfrm.available ? undefined : skipping(`no IPsec: ${xfrm.reason}`)
 const NOTHING = { sandboxes: [], endpoints: [], missing: [], objects: [], addresses: [], pools: [], instances: [], failures: [] }
 
 /** Fails commits that delete a key, while one is named. */
@@ -115,6 +118,21 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('collect', () => {
       expect(controller.sandboxes.size).toBe(1)
       await sandbox.delete()
     })
+  })
+
+  it.skipIf(noIpsec)('removes IPsec policies of its own that nobody wants, blocking ones too, and no others', async () => {
+    const policy = (port: number, requestId: number, action: 'allow' | 'block'): string[] => [
+      ...['xfrm', 'policy', 'add', 'dir', 'in', 'src', '0.0.0.0/0', 'dst', '192.0.2.1/32', 'proto', 'udp', 'dport', String(port)],
+      ...['action', action, 'tmpl', 'src', '0.0.0.0', 'dst', '192.0.2.1', 'proto', 'esp', 'reqid', String(requestId), 'mode', 'transport'],
+    ]
+    ip(...policy(4788, requestIdOf('keeper'), 'allow'))
+    ip(...policy(4787, requestIdOf('keeper'), 'block'))
+    ip(...policy(4786, 7, 'allow'))
+    const { objects, failures } = await controller.collect()
+    expect(failures).toEqual([])
+    expect(objects.map((object) => /"destinationPort":(\d+)/.exec(object)?.[1]).sort()).toEqual(['4787', '4788'])
+    expect(ip('xfrm', 'policy').match(/dport \d+/g)).toEqual(['dport 4786'])
+    ip('xfrm', 'policy', 'flush')
   })
 
   it('takes nothing from those that are being made meanwhile', async () => {

@@ -11,6 +11,7 @@ import { Encryption } from './encryption/encryption.js'
 import { ClusterEndpoints } from './endpoints.js'
 import { follow, isConflict, isUnreachable, whenReachable } from './follow.js'
 import { finishRemovals, settleCreations } from './interrupted.js'
+import { limited } from './limited.js'
 import { ClusterNetworks } from './networks.js'
 import type { NodeOptions } from './node-options.js'
 import { Nodes } from './nodes.js'
@@ -92,12 +93,7 @@ export class Cluster {
   async start(): Promise<void> {
     this.store.onContact((inTouch) => this.#contact(inTouch))
     const started = this.#start()
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), START_LIMIT_MS)
-    })
-    const outcome = await Promise.race([started, late]).finally(() => clearTimeout(timer))
-    if (outcome !== 'late') return
+    if ((await limited(started, START_LIMIT_MS)) !== 'late') return
     this.warn('the cluster cannot be reached: networks of the cluster are as this host last knew them')
     started.catch((error: unknown) => this.failed(error))
   }
@@ -230,11 +226,7 @@ export class Cluster {
    */
   async enter(network: Network): Promise<void> {
     const peers = this.#follow(network)
-    if (this.#inTouch) {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, START_LIMIT_MS)))
-      await Promise.race([peers.started, late]).finally(() => clearTimeout(timer))
-    }
+    if (this.#inTouch) await limited(peers.started, START_LIMIT_MS)
     await this.encryption.enter(network)
   }
 

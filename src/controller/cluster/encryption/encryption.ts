@@ -7,6 +7,7 @@ import type { Core } from '../../core.js'
 import type { Network } from '../../network.js'
 import type { Cluster } from '../cluster.js'
 import { follow } from '../follow.js'
+import { limited } from '../limited.js'
 import { lastPart } from '../records.js'
 import { Acknowledgement, canReceive } from './acknowledgement.js'
 import { DerivedKeys } from './derived-keys.js'
@@ -19,6 +20,8 @@ import { ackKey, ENCRYPTION, isSenderKey, readSender, senderKey } from './record
 
 /** What is missing is told every second, until others are there; somebody who takes those away too is not followed any faster. */
 const LOST_AGAIN_MS = 5_000
+/** How long a join waits for what the others have said. */
+const READY_LIMIT_MS = 10_000
 /** Hosts between two turns of the event loop. */
 const AT_ONCE = 50
 
@@ -47,6 +50,7 @@ export class Encryption {
   #timer: NodeJS.Timeout | undefined
   #canDo = false
   #lost = false
+  #closed = false
   #renewed = -LOST_AGAIN_MS
 
   /** @param lifetime milliseconds after which all hosts change their secrets */
@@ -78,12 +82,12 @@ export class Encryption {
     if (!isEncrypted(network)) return
     if (!this.#canDo) await proveEncryption(this.#core, network)
     this.#canDo = true
-    if (!this.#known && !this.#cluster.inTouch)
-      throw new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `network ${network.name} is encrypted, and the keys cannot be had`, {
-        object: `network ${network.name}`,
-      })
     this.#add(network)
-    await this.#ready()
+    const isReady = this.#known || (this.#cluster.inTouch && (await limited(this.#ready(), READY_LIMIT_MS)) !== 'late')
+    if (isReady) return
+    throw new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `network ${network.name} is encrypted, and the keys cannot be had`, {
+      object: `network ${network.name}`,
+    })
   }
 
   /** A network was here before this controller was opened. */
@@ -98,7 +102,7 @@ export class Encryption {
     if (!this.#views.delete(network)) return
     for (const node of views?.keys() ?? []) this.#update(node)
     if (this.#views.size > 0) return
-    this.close()
+    this.#stop()
     // The next stay begins with secrets of its own.
     this.#leaving = this.#cluster.orLater(() => this.#withdraw()).catch((error: unknown) => this.#cluster.failed(error))
   }
@@ -143,8 +147,13 @@ export class Encryption {
 
   /** What is in the kernel stays. */
   close(): void {
+    this.#closed = true
+    this.#stop()
+  }
+
+  #stop(): void {
     this.#following?.abort()
-    this.#following = this.#starting = undefined
+    this.#following = undefined
     clearTimeout(this.#timer)
     this.#known = false
     for (const part of [this.#idle, this.#acknowledgement, this.#own, this.#others, this.#pairs]) part.clear()
@@ -163,14 +172,9 @@ export class Encryption {
   }
 
   /** Has heard what others say, and has told what others need. */
-  #ready(): Promise<void> {
-    if (this.#known) return Promise.resolve()
-    const starting = (this.#starting ??= this.#start()).catch((error: unknown) => {
-      if (this.#starting === starting) this.#starting = undefined
-      throw error
-    })
-    this.#starting = starting
-    return starting
+  async #ready(): Promise<void> {
+    while (!this.#known && !this.#closed && this.#views.size > 0)
+      await (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)))
   }
 
   async #start(): Promise<void> {
@@ -196,8 +200,13 @@ export class Encryption {
     const failed = (error: unknown): void => this.#cluster.failed(error)
     this.#following = following
     const follower = { put: (entry: StoreEntry) => this.#put(entry), deleted: (key: string) => this.#delete(key), failed }
-    await follow(this.#cluster.store, ENCRYPTION, following.signal, follower)
-    return following
+    try {
+      await follow(this.#cluster.store, ENCRYPTION, following.signal, follower)
+      return following
+    } catch (error) {
+      this.#following = undefined
+      throw error
+    }
   }
 
   #put(entry: StoreEntry): void {
