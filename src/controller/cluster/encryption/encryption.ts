@@ -14,16 +14,16 @@ import { DerivedKeys } from './derived-keys.js'
 import { IdleSecrets } from './idle-secrets.js'
 import { OtherHosts } from './other-hosts.js'
 import { OwnRecord } from './own-record.js'
-import { pairOf, type Pair } from './pair.js'
+import { hasTakenSpi, pairOf, type Pair } from './pair.js'
 import { proveEncryption } from './prove.js'
 import { ackKey, ENCRYPTION, isSenderKey, readSender, senderKey } from './records.js'
 
-/** What is missing is told every second, until others are there; somebody who takes those away too is not followed any faster. */
+/** What is missing is told every second; it is answered no faster than this. */
 const LOST_AGAIN_MS = 5_000
 /** How long a join waits for what the others have said. */
 const READY_LIMIT_MS = 10_000
 /** Hosts between two turns of the event loop. */
-const AT_ONCE = 50
+const AT_ONCE = 10
 
 /**
  * The keys that this host shares with others, while it has networks whose drivers ask for such. Every host has secrets of its
@@ -45,7 +45,10 @@ export class Encryption {
   readonly #idle: IdleSecrets
   #following: AbortController | undefined
   #starting: Promise<void> | undefined
+  /** The store has been read, and has this host's secrets. */
   #known = false
+  /** Every pair has followed. */
+  #complete = false
   #leaving: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #canDo = false
@@ -71,7 +74,7 @@ export class Encryption {
 
   /** Whether the pairs of the network are what they should be: until then those that were stay. */
   isKnown(network: Network): boolean {
-    return this.#known || !this.#views.has(network)
+    return this.#complete || !this.#views.has(network)
   }
 
   /**
@@ -83,7 +86,7 @@ export class Encryption {
     if (!this.#canDo) await proveEncryption(this.#core, network)
     this.#canDo = true
     this.#add(network)
-    const isReady = this.#known || (this.#cluster.inTouch && (await limited(this.#ready(), READY_LIMIT_MS)) !== 'late')
+    const isReady = this.#complete || (this.#cluster.inTouch && (await limited(this.#ready(), READY_LIMIT_MS)) !== 'late')
     if (isReady) return
     throw new CnmError('ERR_CNM_CLUSTER_UNREACHABLE', `network ${network.name} is encrypted, and the keys cannot be had`, {
       object: `network ${network.name}`,
@@ -100,7 +103,7 @@ export class Encryption {
   leave(network: Network): void {
     const views = this.#views.get(network)
     if (!this.#views.delete(network)) return
-    for (const node of views?.keys() ?? []) this.#update(node)
+    this.#changed(views?.keys() ?? [])
     if (this.#views.size > 0) return
     this.#stop()
     // The next stay begins with secrets of its own.
@@ -125,7 +128,7 @@ export class Encryption {
 
   /** Other hosts have come to a network, or have gone from it. */
   peersChanged(network: Network, nodes: Iterable<string>): void {
-    if (this.#views.has(network)) for (const node of nodes) this.#update(node)
+    if (this.#views.has(network)) this.#changed(nodes)
   }
 
   /** Parts of a network have been put into the kernel. */
@@ -155,7 +158,7 @@ export class Encryption {
     this.#following?.abort()
     this.#following = undefined
     clearTimeout(this.#timer)
-    this.#known = false
+    this.#known = this.#complete = false
     for (const part of [this.#idle, this.#acknowledgement, this.#own, this.#others, this.#pairs]) part.clear()
   }
 
@@ -168,12 +171,12 @@ export class Encryption {
 
   #add(network: Network): void {
     this.#views.set(network, new Map())
-    for (const node of this.#nodesOf(network).keys()) this.#update(node)
+    this.#changed(this.#nodesOf(network).keys())
   }
 
   /** Has heard what others say, and has told what others need. */
   async #ready(): Promise<void> {
-    while (!this.#known && !this.#closed && this.#views.size > 0)
+    while (!this.#complete && !this.#closed && this.#views.size > 0)
       await (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)))
   }
 
@@ -190,6 +193,8 @@ export class Encryption {
     if (following.signal.aborted) return
     this.#known = true
     await this.#told()
+    if (following.signal.aborted) return
+    this.#complete = true
     for (const { id } of this.#views.keys()) this.#core.redescriptions.changed(id)
   }
 
@@ -219,7 +224,7 @@ export class Encryption {
     this.#others.put(entry)
     const round = this.#others.record(node)?.round ?? 0
     if (this.#known && round > secrets.round) this.#own.want({ add: true, round })
-    this.#update(node)
+    this.#changed([node])
   }
 
   #delete(key: string): void {
@@ -227,15 +232,14 @@ export class Encryption {
     if (node === this.#cluster.node.name) return
     this.#others.delete(key)
     if (isSenderKey(key)) this.#keys.forget(node)
-    this.#update(node)
+    this.#changed([node])
   }
 
   /** The store has secrets of this host that it did not have before. */
   async #told(): Promise<void> {
     clearTimeout(this.#timer)
-    if (this.#known) {
-      this.#timer = setTimeout(() => this.#own.want({ add: true, round: this.#own.secrets.round + 1 }), this.#lifetime).unref()
-    }
+    if (!this.#known) return
+    this.#timer = setTimeout(() => this.#own.want({ add: true, round: this.#own.secrets.round + 1 }), this.#lifetime).unref()
     const nodes = new Set(this.#pairs.keys())
     for (const network of this.#views.keys()) for (const node of this.#nodesOf(network).keys()) nodes.add(node)
     let count = 0
@@ -243,6 +247,21 @@ export class Encryption {
       this.#update(node)
       if (++count % AT_ONCE === 0) await new Promise(setImmediate)
     }
+    this.#judge()
+  }
+
+  /** What concerns some hosts has changed. */
+  #changed(nodes: Iterable<string>): void {
+    // When all of it is known, everything is looked at.
+    if (!this.#known) return
+    for (const node of nodes) this.#update(node)
+    this.#judge()
+  }
+
+  #judge(): void {
+    const ids = this.#own.secrets.list.map(({ id }) => id)
+    const sending = [...this.#pairs.values()].map((pair) => pair.sending)
+    this.#idle.judge(ids, sending)
   }
 
   #update(node: string): void {
@@ -254,24 +273,11 @@ export class Encryption {
       if (canonical(views.get(node) ?? null) === canonical(view ?? null)) continue
       if (view === undefined) views.delete(node)
       else views.set(node, view)
-      if (this.#known) this.#core.redescriptions.changed(network.id, pairPart(node))
+      this.#core.redescriptions.changed(network.id, pairPart(node))
     }
-    if (!this.#known) return
     this.#acknowledgement.expect(node, () => canReceive(this.#views, node), pair && this.#others.version(node))
-    if (pair !== undefined) this.#refresh(node, pair)
-    const { list } = this.#own.secrets
-    this.#idle.judge(
-      list.map(({ id }) => id),
-      [...this.#pairs.values()].map(({ sending }) => sending),
-    )
-  }
-
-  /** Without a key that may be used another secret is needed; two hosts whose keys have one SPI here need another life. */
-  #refresh(node: string, { view, sending }: Pair): void {
-    if (sending === undefined) this.#own.want({ add: true })
-    const spis = new Set(view.in.map(({ spi }) => spi))
-    for (const [other, pair] of this.#pairs)
-      if (other !== node && pair.view.in.some(({ spi }) => spis.has(spi))) return this.#own.want({ newLife: true })
+    if (pair !== undefined && pair.sending === undefined) this.#own.want({ add: true })
+    if (pair !== undefined && hasTakenSpi(pair, node, this.#pairs)) this.#own.want({ newLife: true })
   }
 
   #compute(node: string): Pair | undefined {

@@ -52,3 +52,10 @@ export function pairOf({ node, address, life, own, other, acknowledged }: BothSi
     sending: chosen.at(-1)?.id,
   }
 }
+
+/** Whether one of the keys that this host receives with has the SPI of another host's: the kernel takes each but once. */
+export function hasTakenSpi({ view }: Pair, node: string, pairs: ReadonlyMap<string, Pair>): boolean {
+  const spis = new Set(view.in.map(({ spi }) => spi))
+  for (const [other, pair] of pairs) if (other !== node && pair.view.in.some(({ spi }) => spis.has(spi))) return true
+  return false
+}
