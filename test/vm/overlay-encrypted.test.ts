@@ -95,7 +95,7 @@ describe.skipIf(cannot)('overlay, encrypted', { timeout: 600_000 }, () => {
   let one: Joined, two: Joined
   let vnis: { secret: number; clear: number }
   beforeAll(async () => {
-    cluster = await TestCluster.make({ lease: 20 })
+    cluster = await TestCluster.make({ lease: 120 })
     ;[a, b] = cluster.hosts as [Host, Host]
     await a.run(async ({ controller }) => {
       await controller.createNetwork({ name: 'secret', driver: 'overlay', internal: true, options: { encrypted: '' } })
@@ -237,7 +237,7 @@ describe.skipIf(cannot)('overlay, encrypted', { timeout: 600_000 }, () => {
 
 describe.skipIf(cannot)('overlay, encrypted, over IPv6', { timeout: 600_000 }, () => {
   it('is ESP too, with room for its headers', async () => {
-    await using cluster = await TestCluster.make({ lease: 20, family: 6 })
+    await using cluster = await TestCluster.make({ lease: 120, family: 6 })
     const [a, b] = cluster.hosts as [Host, Host]
     await a.run(async ({ controller }) => {
       await controller.createNetwork({ name: 'secret', driver: 'overlay', internal: true, options: { encryption: 'ipsec' } })
