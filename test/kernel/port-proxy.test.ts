@@ -56,9 +56,10 @@ describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('the proxy of published
     plugOutside()
     kernel = await Kernel.open()
     controller = await open()
-    // Forwarding stays on, and sockets that are opened once are kept.
+    // Forwarding stays on; sockets that are opened once are kept, and so is the way back from a sandbox's environment.
     for (const subnet of ['10.64.0.0/24', 'fd00:64::/64']) {
-      await publish({ ...proxy, enableIPv4: !subnet.includes(':'), ipam: { pools: [{ subnet }] } })
+      const { sandbox } = await publish({ ...proxy, enableIPv4: !subnet.includes(':'), ipam: { pools: [{ subnet }] } })
+      await sandbox.run('true')
       for (const protocol of ['tcp', 'udp'] as const) await answer('host', protocol, '::1')
       await controller.check()
       await clean()
