@@ -20,11 +20,9 @@ afterEach(() => rm(directory, { recursive: true }))
 it('5 processes that take addresses from one LMDB store at once get no address twice', { timeout: 60_000 }, async () => {
   const store = await lmdb({ directory })
   const { id } = await ipam({ store }).requestPool({ space: 'local', owner: 'net', family: 4, subnet: '10.0.0.0/23' })
-  const program = join(import.meta.dirname, 'ipam-process.ts')
+  const program = join(import.meta.dirname, 'ipam-process.mjs')
   const outputs = await Promise.all(
-    Array.from({ length: PROCESSES }, (_, index) =>
-      run(process.execPath, ['--import', 'tsx', program, directory, id, `owner-${index}`, String(EACH)]),
-    ),
+    Array.from({ length: PROCESSES }, (_, index) => run(process.execPath, [program, directory, id, `owner-${index}`, String(EACH)])),
   )
   const given = outputs.map(({ stdout }) => JSON.parse(stdout) as string[])
   expect(given.map(({ length }) => length)).toEqual(Array.from({ length: PROCESSES }, () => (EACH / 4) * 3))

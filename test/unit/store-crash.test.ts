@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }))
 
 const start = (directory: string, what: string, ...more: string[]): ChildProcess =>
-  spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'store-process.ts'), directory, what, ...more], {
+  spawn(process.execPath, [join(import.meta.dirname, 'store-process.mjs'), directory, what, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 

@@ -4,14 +4,14 @@
  * - `exit`: ends after so many milliseconds, with commits under way
  * - `claim`: takes so many keys that nobody has, four at a time, beside others who want the same
  */
-import { lmdb } from '../../src/store/lmdb.js'
+import { lmdb } from 'libcnm/store/lmdb'
 
 const [directory = '', what = '', count = '0'] = process.argv.slice(2)
 const store = await lmdb({ directory })
 
-async function write(): Promise<never> {
+async function write() {
   const last = await store.get('last')
-  for (let number = last === undefined ? 0 : (last.value as number) + 1; ; number += 3) {
+  for (let number = last === undefined ? 0 : last.value + 1; ; number += 3) {
     const commits = [number, number + 1, number + 2].map(async (n) => {
       const durable = n % 50 === 0
       await store.commit(
@@ -24,15 +24,15 @@ async function write(): Promise<never> {
         { durable },
       )
       // No faster than the reader reads.
-      await new Promise<void>((resolve) => process.stdout.write(`${n}\n`, () => resolve()))
+      await new Promise((resolve) => process.stdout.write(`${n}\n`, () => resolve(undefined)))
     })
     await Promise.all(commits)
   }
 }
 
-async function claim(rounds: number): Promise<void> {
+async function claim(rounds) {
   let next = 0
-  const take = async (round: number, index: number): Promise<void> => {
+  const take = async (round, index) => {
     for (;;) {
       const key = `claim/${next++}`
       const value = `${process.pid}/${round}/${index}`
@@ -43,7 +43,7 @@ async function claim(rounds: number): Promise<void> {
         ])
         .then(
           (versions) => versions.get(key),
-          (error: { code?: string }) => {
+          (error) => {
             if (error.code !== 'ERR_CNM_STORE_CONFLICT') throw error
           },
         )
@@ -61,7 +61,7 @@ async function claim(rounds: number): Promise<void> {
 if (what === 'write') await write()
 if (what === 'claim') await claim(Number(count))
 if (what === 'exit') {
-  const endlessly = async (n: number): Promise<void> => {
+  const endlessly = async (n) => {
     for (;;) await store.commit([{ put: `k/${n}`, value: 'x'.repeat(n * 100) }])
   }
   for (let n = 0; n < 20; n++) void endlessly(n)
