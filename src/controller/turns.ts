@@ -13,6 +13,12 @@ export class Turns {
   #left = MOST
   #begun = 0
   #counting = false
+  readonly #now: () => number
+
+  /** @param now the time in milliseconds, from wherever it is counted */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
 
   /** Fulfilled when it is the caller's turn. */
   take(): Promise<void> {
@@ -44,10 +50,10 @@ export class Turns {
 
   #begin(): void {
     this.#left = MOST
-    this.#begun = performance.now()
+    this.#begun = this.#now()
   }
 
   #isLong(): boolean {
-    return performance.now() - this.#begun > MOST_MS
+    return this.#now() - this.#begun > MOST_MS
   }
 }
