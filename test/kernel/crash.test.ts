@@ -9,7 +9,7 @@ import { needs, needsPrivileges } from '../tools.js'
 import { killLoop } from './crash/kill-loop.js'
 
 /** LIBCNM_CRASH_ROUNDS=500 for a long run; LIBCNM_CRASH_SEED to see one again. */
-const ROUNDS = Number(process.env.LIBCNM_CRASH_ROUNDS ?? 8)
+const ROUNDS = Number(process.env.LIBCNM_CRASH_ROUNDS ?? 6)
 const SEED = Number(process.env.LIBCNM_CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 describe.skipIf(needsPrivileges() ?? needs('ip', 'nft'))('a program that is killed at any instant', () => {

@@ -10,7 +10,7 @@ import { leftBehind, takeCensus, type Census } from '../census.js'
 import { needsPrivileges } from '../tools.js'
 
 /** LIBCNM_TEST_KILLS=200 for the long run. */
-const KILLS = Number(process.env.LIBCNM_TEST_KILLS ?? 8)
+const KILLS = Number(process.env.LIBCNM_TEST_KILLS ?? 6)
 
 describe.skipIf(needsPrivileges())('volumes of a process that is killed', () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'cnm-volume-crash-'))

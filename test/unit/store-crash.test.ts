@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { lmdb } from '../../src/store/lmdb.js'
 
-const KILLS = 50
+const KILLS = 30
 const AT_ONCE = 5
 
 let root: string
