@@ -1,6 +1,6 @@
 import { forgetEndpoints } from './addresses.js'
 import { ownerOf, save, type Core } from './core.js'
-import { withoutSandbox } from './endpoint-join.js'
+import { withoutSandbox } from './endpoint-leave.js'
 import type { Endpoint } from './endpoint.js'
 import { tryToRemove } from './network-delete.js'
 import type { Sandbox } from './sandbox.js'

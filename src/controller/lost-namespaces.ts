@@ -2,7 +2,7 @@ import { CnmError } from '../contracts/errors.js'
 import type { KernelObject } from '../contracts/kernel-objects.js'
 import { leaveNetwork } from './cluster/presence.js'
 import { ownerOf, save, type Changes, type Core } from './core.js'
-import { releasePorts, withoutSandbox } from './endpoint-join.js'
+import { releasePorts, withoutSandbox } from './endpoint-leave.js'
 import { everythingOf } from './replace-descriptions.js'
 import type { Sandbox } from './sandbox.js'
 

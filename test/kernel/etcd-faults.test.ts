@@ -51,13 +51,21 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     await run('etcdctl', ['--endpoints', server.endpoint, 'compact', String(revision)], { env: { ...process.env, ETCDCTL_API: '3' } })
   }
 
-  const proxied = (): ReturnType<typeof tcpProxy> => tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+  /** Two stores with the same records; `far` is reached through a connection that can be cut. */
+  const nearAndFar = async () => {
+    number++
+    const proxy = await tcpProxy({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) })
+    const [near, far] = [open(), open(`http://127.0.0.1:${proxy.port}`)]
+    const close = async (): Promise<void> => {
+      await Promise.all([near.close(), far.close()])
+      await proxy[Symbol.asyncDispose]()
+    }
+    return { proxy, near, far, [Symbol.asyncDispose]: close }
+  }
 
   it.each(['without', 'with'])('a watch that was cut off ends equal to the store, %s compaction meanwhile', async (compaction) => {
-    number++
-    await using proxy = await proxied()
-    const near = open()
-    const far = open(`http://127.0.0.1:${proxy.port}`)
+    await using both = await nearAndFar()
+    const { proxy, near, far } = both
     const ending = new AbortController()
     await near.commit([
       { put: 'w/old', value: 1 },
@@ -87,14 +95,11 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     await vi.waitFor(() => expect(state.get('w/after')).toBe(1), until)
     expect(contact.at(-1)).toBe(true)
     ending.abort()
-    await Promise.all([near.close(), far.close()])
   })
 
   it('a prefix that is followed is told whole first, and then as it changes, also after compaction', async () => {
-    number++
-    await using proxy = await proxied()
-    const near = open()
-    const far = open(`http://127.0.0.1:${proxy.port}`)
+    await using both = await nearAndFar()
+    const { proxy, near, far } = both
     const ending = new AbortController()
     await near.commit([
       { put: 'f/a', value: 1 },
@@ -130,7 +135,6 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     const empty = far.follow('nothing/', AbortSignal.timeout(10_000))[Symbol.asyncIterator]()
     expect((await empty.next()).value).toMatchObject({ put: [], deleted: [] })
     await empty.return?.()
-    await Promise.all([near.close(), far.close()])
   })
 
   it('goes on after etcd was killed and started again', async () => {
@@ -153,10 +157,8 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
   })
 
   it('a held record outlives its holder for as long as was said, and is put again after a lapse', async () => {
-    number++
-    await using proxy = await proxied()
-    const near = open()
-    const far = open(`http://127.0.0.1:${proxy.port}`)
+    await using both = await nearAndFar()
+    const { proxy, near, far } = both
     const ending = new AbortController()
     const { state, events } = await follow(near, 'alive/', ending.signal)
     await far.hold('alive/b', { id: 'b' }, { seconds: 2 })
@@ -171,7 +173,6 @@ describe.skipIf(needs('etcd', 'etcdctl'))('etcd: faults', () => {
     proxy.heal()
     await vi.waitFor(() => expect(state.has('alive/b')).toBe(true), until)
     ending.abort()
-    await Promise.all([near.close(), far.close()])
   })
 
   it('takes over what it held in an earlier life', async () => {
